@@ -1,0 +1,272 @@
+"""The six claims of the original experiment, each with a measure, a threshold that decides it, and a verdict.
+
+Which corner of the latent plane looks like what differs from one training run to the next, so everything is measured
+over circles and over labels, not at one point.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from math import pi
+
+import torch
+from torch import Tensor
+
+from condvae.errors import ConfigError
+from condvae.evaluate import Evaluation, evaluate, save_evaluation
+from condvae.files import write_text
+from condvae.metrics import correlation, neighbour_confusion, style
+from condvae.study import Study
+
+RADII = (0.5, 1.0, 2.0, 3.0, 5.0, 7.0)
+PAIR = ("4", "9")
+PAIR_RADII = (1.0, 3.0, 5.0, 7.0)
+ANGLES = 360
+PLANE_STEPS = 41
+SHARED_CODES = 1000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One measured figure of a claim.
+
+    Attributes:
+        name: what it is.
+        value: as measured.
+        reference: what a plain implementation of the experiment measured; None where there is no such figure.
+    """
+
+    name: str
+    value: float
+    reference: float | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim, how it was measured and whether it holds for this model.
+
+    Attributes:
+        statement: what the experiment claims.
+        measure: how it was measured.
+        threshold: what the figures must reach for the claim to hold.
+        findings: the figures.
+        holds: the verdict; None if it could not be measured.
+    """
+
+    statement: str
+    measure: str
+    threshold: str
+    findings: tuple[Finding, ...]
+    holds: bool | None
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in words."""
+        return {True: "holds", False: "does not hold", None: "not measured"}[self.holds]
+
+
+def has_claims(study: Study) -> bool:
+    """Whether the experiment's claims are about a model of this kind: labelled MNIST digits and a latent plane."""
+    model = study.model
+    return model.config.latent == 2 and model.conditions.width == 10 and study.judge is not None
+
+
+def measure_claims(study: Study, evaluation: Evaluation) -> list[Claim]:
+    """Measure the six claims, in the order in which the experiment makes them.
+
+    Raises:
+        ConfigError: the model is of another kind than the experiment's.
+    """
+    if not has_claims(study):
+        raise ConfigError(
+            f"The experiment's claims are about MNIST, labels and 2 latent dimensions; {study.run.path} was trained on "
+            f"'{study.data.source}' with {study.model.conditions.width} labels and {study.model.config.latent} latent "
+            "dimensions. Train with 'condvae train --recipe paper'."
+        )
+    return [
+        label_decides(evaluation),
+        centre_is_clear(study),
+        moves_are_continuous(study),
+        style_is_shared(study),
+        neighbours_in_autoencoder(study.autoencoder),
+        far_out_alike(study),
+    ]
+
+
+def assess(study: Study) -> tuple[Evaluation, list[Claim]]:
+    """Evaluate a model and, where they apply, measure the claims; write evaluation.json and claims.json."""
+    evaluation = evaluate(study)
+    save_evaluation(study, evaluation)
+    claims = measure_claims(study, evaluation) if has_claims(study) else []
+    if claims:
+        save_claims(study, claims)
+    return evaluation, claims
+
+
+def save_claims(study: Study, claims: list[Claim]) -> None:
+    """Write claims.json into the run folder."""
+    content = [{**asdict(claim), "verdict": claim.verdict} for claim in claims]
+    write_text(study.run.path / "claims.json", json.dumps(content, indent=2) + "\n")
+
+
+def label_decides(evaluation: Evaluation) -> Claim:
+    """Claim 1, from the accuracies of the evaluation."""
+    encoded, prior = evaluation.accuracy_encoded, evaluation.accuracy_prior
+    values = [figure.value if figure else 0.0 for figure in (encoded, prior)]
+    return Claim(
+        "The label decides the digit.",
+        "Share of decoded images that the judge takes for their label, z from one Gaussian per class fitted to the "
+        "encoded training images, and z from N(0, I).",
+        "at least 90% and 80% (chance is 10%)",
+        (Finding("z as encoded", values[0], 0.940), Finding("z from N(0, I)", values[1], 0.873)),
+        values[0] >= 0.90 and values[1] >= 0.80,
+    )
+
+
+def centre_is_clear(study: Study) -> Claim:
+    """Claim 2, by the accuracy on circles around the origin."""
+    accuracy = accuracy_over_radius(study)
+    references = (0.94, 0.93, 0.80, 0.60, 0.37, 0.28)
+    return Claim(
+        "Images from the centre of the plane are clear and typical, those from its periphery are distorted.",
+        f"Share of images that the judge takes for their label, all labels at {ANGLES} points on circles of growing "
+        "radius.",
+        "at least 85% at radius 0.5, at most 50% at radius 7, and no rise of more than 3 points in between",
+        tuple(Finding(f"radius {r:g}", accuracy[r], known) for r, known in zip(RADII, references, strict=True)),
+        accuracy[RADII[0]] >= 0.85
+        and accuracy[RADII[-1]] <= 0.50
+        and all(accuracy[far] <= accuracy[near] + 0.03 for near, far in pairwise(RADII)),
+    )
+
+
+def moves_are_continuous(study: Study) -> Claim:
+    """Claim 3, by the moments of images decoded over the part of the plane where each label's codes lie."""
+    ranges, smoothness = style_over_plane(study)
+    return Claim(
+        "Moving z changes slant, stroke thickness and width, continuously.",
+        f"Slant, ink and width of images on a grid of {PLANE_STEPS} x {PLANE_STEPS} points over the central 95% of "
+        "each label's codes; the range from the 5th to the 95th percentile in standard deviations of the real images "
+        "of that label, and the correlation between neighbouring points; medians over labels.",
+        "a range of at least 1 standard deviation, and a correlation of at least 0.95, for each of the three",
+        tuple(Finding(f"range of {name}", value) for name, value in ranges.items())
+        + tuple(Finding(f"smoothness of {name}", value) for name, value in smoothness.items()),
+        min(ranges.values()) >= 1 and min(smoothness.values()) >= 0.95,
+    )
+
+
+def style_is_shared(study: Study) -> Claim:
+    """Claim 4, by the correlation of style between labels at the same z."""
+    slant, ink = style_agreement(study)
+    return Claim(
+        "z carries the style, and all labels share it.",
+        f"Correlation of slant, and of ink, between two labels at the same z, over {SHARED_CODES} codes of training "
+        "images; mean over the 45 pairs of labels.",
+        "at least 0.9 for slant and 0.75 for ink",
+        (Finding("slant", slant, 0.96), Finding("ink", ink, 0.86)),
+        slant >= 0.9 and ink >= 0.75,
+    )
+
+
+def neighbours_in_autoencoder(autoencoder: Study | None) -> Claim:
+    """Claim 5, by the nearest neighbours of the test images in the plain autoencoder's latent space."""
+    rank = None if autoencoder is None else pair_rank(autoencoder)
+    return Claim(
+        "4 and 9 lie near each other in the latent space of a plain autoencoder.",
+        "Rank of the pair (4, 9) among the 45 pairs of labels by how often one's test images are among the 10 nearest "
+        "neighbours of the other's.",
+        "among the first 3",
+        () if rank is None else (Finding("rank of (4, 9)", rank),),
+        None if rank is None else rank <= 3,
+    )
+
+
+def far_out_alike(study: Study) -> Claim:
+    """Claim 6, by the difference between the images of 4 and of 9 at the same z."""
+    difference = pair_difference(study)
+    references = (0.117, 0.105, 0.070, 0.047)
+    return Claim(
+        "Far out, the images of 4 and of 9 at the same z become nearly the same.",
+        f"Root mean square difference of their pixels, in [0, 1], at {ANGLES} points on circles of growing radius.",
+        "at radius 7 at most half of that at radius 1",
+        tuple(Finding(f"radius {r:g}", difference[r], known) for r, known in zip(PAIR_RADII, references, strict=True)),
+        difference[PAIR_RADII[-1]] <= 0.5 * difference[PAIR_RADII[0]],
+    )
+
+
+def accuracy_over_radius(study: Study) -> dict[float, float]:
+    """Share of images that the judge takes for their label, on each circle of RADII."""
+    if study.judge is None:
+        raise ConfigError(f"There is no judge for '{study.data.source}'; accuracy is measured on 'mnist' only.")
+    accuracy = {}
+    for radius in RADII:
+        images = study.decoded(circle(radius))
+        labels = torch.arange(len(images)).repeat_interleave(ANGLES)
+        accuracy[radius] = study.judge.correct(images.flatten(0, 1), labels).mean().item()
+    return accuracy
+
+
+def style_over_plane(study: Study) -> tuple[dict[str, float], dict[str, float]]:
+    """For slant, ink and width: the range over the plane in real standard deviations, and the smoothness."""
+    names = ("slant", "ink", "width")
+    ranges, smoothness = (
+        torch.empty(len(study.model.schema.classes), 3),
+        torch.empty(len(study.model.schema.classes), 3),
+    )
+    real = torch.stack(style(torch.from_numpy(study.data.train.images) / 255.0))
+    for label in range(len(ranges)):
+        own = study.train_labels == label
+        low, high = study.train_codes[own].quantile(torch.tensor([0.025, 0.975]), dim=0)
+        axes = [torch.linspace(float(a), float(b), PLANE_STEPS) for a, b in zip(low, high, strict=True)]
+        images = study.decoded(torch.cartesian_prod(*axes))[label]
+        for index, values in enumerate(style(images)):
+            plane = values.reshape(PLANE_STEPS, PLANE_STEPS)
+            spread = values.quantile(torch.tensor([0.05, 0.95])).diff()
+            ranges[label, index] = (spread / real[index, own].std()).item()
+            smoothness[label, index] = min(
+                correlation(plane[1:].flatten(), plane[:-1].flatten()),
+                correlation(plane[:, 1:].flatten(), plane[:, :-1].flatten()),
+            )
+    return _by_name(names, ranges), _by_name(names, smoothness)
+
+
+def style_agreement(study: Study) -> tuple[float, float]:
+    """Mean correlation over pairs of labels, at the same z, of slant and of ink."""
+    chosen = torch.randperm(len(study.train_codes), generator=torch.Generator().manual_seed(0))[:SHARED_CODES]
+    images = study.decoded(study.train_codes[chosen])
+    slant, ink, _ = style(images.flatten(0, 1))
+    return _mean_pair_correlation(slant, len(images)), _mean_pair_correlation(ink, len(images))
+
+
+def pair_rank(autoencoder: Study) -> int:
+    """The rank, from 1, of the pair (4, 9) by confusion among nearest neighbours of the test images."""
+    classes = autoencoder.model.schema.classes
+    confusion = neighbour_confusion(autoencoder.test_codes[0], autoencoder.test_labels, len(classes))
+    first, second = (classes.index(name) for name in PAIR)
+    pairs = confusion[tuple(torch.triu_indices(len(classes), len(classes), offset=1))]
+    return 1 + int((pairs > confusion[first, second]).sum())
+
+
+def pair_difference(study: Study) -> dict[float, float]:
+    """Root mean square pixel difference between the images of 4 and of 9, on each circle of PAIR_RADII."""
+    first, second = (study.model.conditions.index(name) for name in PAIR)
+    difference = {}
+    for radius in PAIR_RADII:
+        images = study.decoded(circle(radius))
+        difference[radius] = (images[first] - images[second]).square().mean().sqrt().item()
+    return difference
+
+
+def circle(radius: float) -> Tensor:
+    """ANGLES points on a circle around the origin of the latent plane, float32 (ANGLES, 2)."""
+    angles = torch.arange(ANGLES) * (2 * pi / ANGLES)
+    return radius * torch.stack([angles.cos(), angles.sin()], 1)
+
+
+def _mean_pair_correlation(values: Tensor, classes: int) -> float:
+    by_class = values.unflatten(0, (classes, -1))
+    pairs = torch.triu_indices(classes, classes, offset=1).T.tolist()
+    return sum(correlation(by_class[a], by_class[b]) for a, b in pairs) / len(pairs)
+
+
+def _by_name(names: tuple[str, ...], values: Tensor) -> dict[str, float]:
+    return dict(zip(names, values.median(0).values.tolist(), strict=True))

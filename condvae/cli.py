@@ -1,0 +1,348 @@
+"""The command line: one function a command, heavy imports inside the function."""
+
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from condvae.errors import CondvaeError, ConfigError, unknown
+
+INTERRUPTED = 130
+Arguments = list[str]
+
+
+def reproduce(argv: Arguments) -> None:
+    """Run the original experiment, whole: train, measure, draw, report.
+
+    Interrupted, it continues where it was when called again.
+
+    Example: condvae reproduce
+    """
+    parser = _parser("reproduce", reproduce)
+    parser.add_argument("--out", type=Path, default=Path("runs/paper"), help="run folder (default: runs/paper)")
+    parser.add_argument("--seed", type=int, default=0, help="decides everything random (default: 0)")
+    arguments = parser.parse_args(argv)
+
+    from condvae.report import summary
+    from condvae.reproduce import reproduce as run_experiment
+
+    try:
+        print(summary(*run_experiment(arguments.out, arguments.seed)))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("Call the same command again to continue.") from None
+    print(f"\nReport: {arguments.out / 'report.html'}\nPlay with it: condvae explore {arguments.out}")
+
+
+def train(argv: Arguments) -> None:
+    """Train a model and leave a run folder.
+
+    Every setting of the recipe, and every option of Lightning's Trainer, can be set by its name.
+
+    Example: condvae train --recipe paper --out runs/mine --model.latent 8 --trainer.max_epochs 5
+    """
+    first = ArgumentParser(add_help=False)
+    first.add_argument("--recipe", default="paper")
+    first.add_argument("--resume", type=Path)
+    chosen, _ = first.parse_known_args([argument for argument in argv if argument not in ("-h", "--help")])
+
+    from jsonargparse import ArgumentParser as SettingsParser
+
+    from condvae.checkpoint import Run
+    from condvae.config import Config, ModelConfig, TrainingConfig, load_recipe, recipe_names
+    from condvae.training import add_trainer_options, changed_options, fit, resume
+
+    base = load_recipe(chosen.recipe) if chosen.resume is None else Run(chosen.resume).config()
+    usage = "condvae train [--recipe NAME|FILE.yaml] [--data SOURCE] [--out RUN] [--resume RUN] [any setting]"
+    parser = SettingsParser(**_parser_texts("train", train), usage=usage)
+    parser.add_argument("--recipe", default="paper", help=f"one of {', '.join(recipe_names())}, or a YAML file")
+    parser.add_argument("--resume", metavar="RUN", help="continue the run in this folder, with its own settings")
+    parser.add_argument("--out", help="run folder, new or empty (default: runs/RECIPE)")
+    parser.add_argument("--data", help="data source: mnist, or idx:DIR")
+    parser.add_class_arguments(ModelConfig, "model", instantiate=False)
+    parser.add_class_arguments(TrainingConfig, "training", instantiate=False)
+    add_trainer_options(parser)
+    parser.set_defaults(_dotted({"data": base.data, "model": vars(base.model), "training": vars(base.training)}))
+    parser.set_defaults(_dotted({"trainer": base.trainer}))
+    settings = parser.parse_args(argv).as_dict()
+    parts = {name: settings[name] for name in ("data", "model", "training")}
+    config = Config.from_dict({**parts, "trainer": changed_options(settings["trainer"])})
+
+    out = chosen.resume or Path(settings["out"] or f"runs/{Path(chosen.recipe).stem}")
+    try:
+        if chosen.resume:
+            resume(out, config)
+        else:
+            _require_new_run(out)
+            fit(config, out)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"Continue with: condvae train --resume {out}") from None
+    print(f"Trained: {out}\nNext: condvae report {out}, condvae explore {out}")
+
+
+def evaluate(argv: Arguments) -> None:
+    """Measure a trained model, and the experiment's claims where they apply; writes evaluation.json, claims.json.
+
+    Example: condvae evaluate runs/paper
+    """
+    study = _study(_run_parser("evaluate", evaluate).parse_args(argv))
+
+    from condvae.claims import assess
+    from condvae.report import summary
+
+    print(summary(*assess(study)))
+    print(f"\nWritten: {study.run.path / 'evaluation.json'}")
+
+
+def figure(argv: Arguments) -> None:
+    """Draw one figure of a trained model, as PNG or SVG.
+
+    Example: condvae figure compare runs/paper --labels 4 9 --z -3 3 --z 0 0 --out compare.svg
+    """
+    parser = _parser("figure", figure)
+    parser.add_argument(
+        "name", metavar="NAME", help="style, compare, manifold, latent, reconstructions, curves, radius or tsne"
+    )
+    _add_run(parser)
+    parser.add_argument("--labels", nargs="+", metavar="LABEL", help="labels to draw (default: the figure's own)")
+    _add_z(parser)
+    parser.add_argument("--out", type=Path, help="file ending in .png or .svg (default: RUN/figures/NAME.png)")
+    arguments = parser.parse_args(argv)
+
+    from condvae.figures import save_figure
+    from condvae.gallery import draw_figure
+
+    out = arguments.out or arguments.run / "figures" / f"{arguments.name}.png"
+    save_figure(draw_figure(arguments.name, _study(arguments), arguments.labels, arguments.z), out)
+    print(f"Written: {out}")
+
+
+def report(argv: Arguments) -> None:
+    """Measure a trained model, draw all its figures, and write one self-contained HTML file.
+
+    Example: condvae report runs/paper
+    """
+    study = _study(_run_parser("report", report).parse_args(argv))
+
+    from condvae.claims import assess
+    from condvae.report import write_report
+
+    print(f"Written: {write_report(study, *assess(study))}")
+
+
+def generate(argv: Arguments) -> None:
+    """Draw images of the labels you ask for, as PNG files with a contact sheet, or as one .npz file.
+
+    Example: condvae generate runs/paper --label 3 --count 16 --out threes
+    """
+    parser = _run_parser("generate", generate)
+    parser.add_argument("--label", nargs="+", metavar="LABEL", help="one label or several; none for a model without")
+    parser.add_argument("--count", type=int, default=1, help="images of each label (default: 1)")
+    parser.add_argument("--seed", type=int, default=0, help="decides the draw from the prior (default: 0)")
+    _add_z(parser)
+    parser.add_argument("--out", type=Path, required=True, help="new folder, or a file ending in .npz")
+    arguments = parser.parse_args(argv)
+
+    from condvae.checkpoint import load
+    from condvae.files import require_empty
+    from condvae.images import save_images
+    from condvae.sampling import generate as draw_images
+
+    model = load(arguments.run)
+    require_empty(arguments.out)
+    if arguments.z and arguments.count != 1:
+        raise ConfigError("--count draws z at random, --z sets it: give one of the two.")
+    each = len(arguments.z) if arguments.z else arguments.count
+    wanted = arguments.label or [None]
+    labels = [label for label in wanted for _ in range(each)]
+    images = draw_images(
+        model,
+        labels if arguments.label else None,
+        z=arguments.z * len(wanted) if arguments.z else None,
+        count=len(labels),
+        seed=arguments.seed,
+    )
+    written = save_images(arguments.out, images, [label or "image" for label in labels])
+    print(f"Drew {len(images)} images: {written[-1]}")
+
+
+def explore(argv: Arguments) -> None:
+    """Open a page on which the sliders of z move the image, for every label.
+
+    Example: condvae explore runs/paper
+    """
+    parser = _run_parser("explore", explore)
+    parser.add_argument("--port", type=int, default=7860, help="port to serve on (default: 7860)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to bind to (default: 127.0.0.1, this machine)")
+    arguments = parser.parse_args(argv)
+
+    from condvae.checkpoint import load
+
+    model = load(arguments.run)
+
+    from condvae.explorer.app import explore as serve
+
+    serve(model, str(arguments.run), arguments.host, arguments.port)
+
+
+def data_fetch(argv: Arguments) -> None:
+    """Fetch a data set into the cache, so that training needs no network.
+
+    Example: condvae data fetch mnist
+    """
+    parser = _parser("data fetch", data_fetch)
+    parser.add_argument("source", metavar="SOURCE", help="mnist, or idx:DIR")
+    arguments = parser.parse_args(argv)
+
+    from condvae.data import load_data
+
+    data = load_data(arguments.source)
+    print(f"{data.source}: {len(data.train):,} training and {len(data.test):,} test images are there.")
+
+
+def data_info(argv: Arguments) -> None:
+    """Say what is in a data set, and draw a contact sheet of it.
+
+    Example: condvae data info mnist --out mnist.png
+    """
+    parser = _parser("data info", data_info)
+    parser.add_argument("source", metavar="SOURCE", help="mnist, or idx:DIR")
+    parser.add_argument("--out", type=Path, help="contact sheet, ten images a class (default: SOURCE.png)")
+    arguments = parser.parse_args(argv)
+
+    from condvae.data import load_data
+    from condvae.files import write_bytes
+    from condvae.images import class_sheet, png
+
+    data = load_data(arguments.source)
+    for name, part in (("train", data.train), ("test", data.test)):
+        print(
+            f"{name}: {len(part):,} images, (C, H, W) = {part.shape}, "
+            f"values {part.images.min()} to {part.images.max()}, mean {part.images.mean():.1f}"
+        )
+    print("class        train     test")
+    for (label, in_train), in_test in zip(data.train.counts().items(), data.test.counts().values(), strict=True):
+        print(f"{label:<10} {in_train:>7} {in_test:>8}")
+    out = arguments.out or Path(f"{arguments.source.rstrip('/').replace(':', '/').split('/')[-1]}.png")
+    write_bytes(out, png(class_sheet(data.train.images, data.train.labels), scale=2))
+    print(f"Contact sheet: {out}")
+
+
+COMMANDS: dict[str, Callable[[Arguments], None]] = {
+    "reproduce": reproduce,
+    "train": train,
+    "evaluate": evaluate,
+    "figure": figure,
+    "report": report,
+    "generate": generate,
+    "explore": explore,
+    "data fetch": data_fetch,
+    "data info": data_info,
+}
+
+
+def main(argv: Arguments | None = None) -> int:
+    """Run a command and return the exit status: 0, 1 for a foreseeable mistake, 2 for wrong usage, 130 for Ctrl-C."""
+    given = sys.argv[1:] if argv is None else argv
+    try:
+        name, rest = _command(given)
+        if name is None:
+            print(_overview())
+            return 0
+        COMMANDS[name](rest)
+    except KeyboardInterrupt as interrupt:
+        print(f"\nInterrupted. {interrupt}", file=sys.stderr)
+        return INTERRUPTED
+    except CondvaeError as error:
+        print(f"condvae: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _command(argv: Arguments) -> tuple[str | None, Arguments]:
+    if not argv or argv[0] in ("-h", "--help"):
+        return None, []
+    if argv[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"condvae {version('condvae')}")
+        raise SystemExit(0)
+    for words in (2, 1):
+        name = " ".join(argv[:words])
+        if name in COMMANDS:
+            return name, argv[words:]
+    if argv[0] == "data" and len(argv) > 1 and argv[1] in ("-h", "--help"):
+        return None, []
+    wanted = " ".join(argv[:2]) if argv[0] == "data" else argv[0]
+    raise ConfigError(unknown("command", wanted, COMMANDS) + " See 'condvae --help'.")
+
+
+def _overview() -> str:
+    lines = [f"  {name:<11} {_summary(command)}" for name, command in COMMANDS.items()]
+    return (
+        "Conditional variational autoencoders for labelled images: any label, in any style.\n\n"
+        "usage: condvae COMMAND ...\n\n"
+        + "\n".join(lines)
+        + "\n\n'condvae COMMAND --help' explains a command with an example; 'condvae --version' prints the version."
+        "\nStart here: condvae reproduce"
+    )
+
+
+def _summary(command: Callable[[Arguments], None]) -> str:
+    return (command.__doc__ or "").splitlines()[0]
+
+
+def _parser_texts(name: str, command: Callable[[Arguments], None]) -> dict[str, Any]:
+    text = "\n".join(line.strip() for line in (command.__doc__ or "").splitlines()).strip()
+    return {"prog": f"condvae {name}", "description": text, "formatter_class": RawDescriptionHelpFormatter}
+
+
+def _parser(name: str, command: Callable[[Arguments], None]) -> ArgumentParser:
+    return ArgumentParser(**_parser_texts(name, command), allow_abbrev=False)
+
+
+def _run_parser(name: str, command: Callable[[Arguments], None]) -> ArgumentParser:
+    parser = _parser(name, command)
+    _add_run(parser)
+    return parser
+
+
+def _add_run(parser: ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run, such as runs/paper")
+
+
+def _add_z(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--z",
+        nargs="+",
+        type=float,
+        action="append",
+        metavar="Z",
+        help="a latent vector, one number per latent dimension; repeat the option for several vectors",
+    )
+
+
+def _study(arguments: Namespace) -> Any:
+    from condvae.checkpoint import Run
+    from condvae.study import Study
+
+    return Study(Run(arguments.run))
+
+
+def _require_new_run(out: Path) -> None:
+    from condvae.checkpoint import Run
+
+    run = Run(out)
+    if run.is_started and not run.is_finished:
+        raise ConfigError(
+            f"{out} holds an unfinished run. Continue it with 'condvae train --resume {out}', or choose another --out."
+        )
+
+
+def _dotted(settings: dict[str, Any]) -> dict[str, Any]:
+    """{"model": {"latent": 2}} as {"model.latent": 2}; the values of one level only."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        group = {f"{name}.{key}": part for key, part in value.items()} if isinstance(value, dict) else {name: value}
+        flat.update(group)
+    return flat

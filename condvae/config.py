@@ -1,0 +1,177 @@
+"""Settings: frozen dataclasses, each default written once. The defaults are the original experiment's.
+
+A recipe is a YAML file with the settings that differ from these defaults.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from condvae.errors import ConfigError, unknown
+
+Settings = TypeVar("Settings")
+RECIPES = Path(str(files("condvae"))) / "recipes"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a model must know of its data.
+
+    Attributes:
+        shape: (C, H, W) of one image.
+        classes: the name of each class, in the order of the labels.
+    """
+
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What the model is made of.
+
+    Args:
+        latent: latent dimensions Z.
+        conditions: what the model is conditioned on: ["label"], or [] for an unconditional model.
+        network: the kind of encoder and decoder: mlp.
+        encoder: widths of the encoder's hidden layers, from the image down.
+        decoder: widths of the decoder's hidden layers, from the latent vector up.
+        dropout: probability of dropping a hidden unit in training, 0 to 1 (exclusive).
+        posterior: q(z|x,y): gaussian, or point (an autoencoder).
+        prior: p(z|y): standard.
+        likelihood: p(x|z,y): mse (the experiment's score, no likelihood), or gaussian.
+    """
+
+    latent: int = 2
+    conditions: tuple[str, ...] = ("label",)
+    network: str = "mlp"
+    encoder: tuple[int, ...] = (512, 256, 128)
+    decoder: tuple[int, ...] = (128, 256, 512)
+    dropout: float = 0.25
+    posterior: str = "gaussian"
+    prior: str = "standard"
+    likelihood: str = "mse"
+
+    def __post_init__(self) -> None:
+        _require(self.latent >= 1, "model.latent", self.latent, "at least 1")
+        _require(0 <= self.dropout < 1, "model.dropout", self.dropout, "0 to 1 (exclusive)")
+        for name in ("encoder", "decoder"):
+            widths = getattr(self, name)
+            _require(len(widths) > 0 and min(widths) >= 1, f"model.{name}", widths, "one or more widths of at least 1")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How the model is trained. The number of epochs is Lightning's own setting, trainer.max_epochs.
+
+    Args:
+        batch_size: images in one step, per process.
+        learning_rate: step size of Adam.
+        beta: weight of the KL term: 0 leaves it out as the experiment does, 1 is the evidence lower bound.
+        seed: decides the first weights, the order of the images, dropout and sampling.
+    """
+
+    batch_size: int = 100
+    learning_rate: float = 1e-3
+    beta: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require(self.batch_size >= 1, "training.batch_size", self.batch_size, "at least 1")
+        _require(self.learning_rate > 0, "training.learning_rate", self.learning_rate, "more than 0")
+        _require(self.beta >= 0, "training.beta", self.beta, "0 or more")
+        _require(0 <= self.seed < 2**32, "training.seed", self.seed, "0 to 4294967295")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides a run.
+
+    Args:
+        data: the data source, such as "mnist" or "idx:DIR".
+        model: what the model is made of.
+        training: how it is trained.
+        trainer: options of Lightning's Trainer that differ from Lightning's own defaults.
+    """
+
+    data: str = "mnist"
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    trainer: dict[str, Any] = field(default_factory=lambda: {"max_epochs": 10})
+
+    def __post_init__(self) -> None:
+        if self.training.beta > 0 and (self.model.likelihood == "mse" or self.model.posterior == "point"):
+            raise ConfigError(
+                f"training.beta = {self.training.beta} weighs a KL term, which model.likelihood = "
+                f"'{self.model.likelihood}' with model.posterior = '{self.model.posterior}' cannot have: 'mse' is no "
+                "likelihood in nats, and the divergence of a point is infinite. Set training.beta to 0, or use "
+                "the gaussian likelihood and the gaussian posterior."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries, lists, numbers and strings, that `from_dict` takes back."""
+        return _plain(asdict(self))
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> "Config":
+        """Settings by name, nested like this class; what is not named keeps its default.
+
+        Raises:
+            ConfigError: a name is unknown, or a value is not possible.
+        """
+        parts = {"model": ModelConfig, "training": TrainingConfig}
+        values = {name: _build(parts[name], value) if name in parts else value for name, value in settings.items()}
+        return _build(cls, values)
+
+
+def load_recipe(name: str) -> Config:
+    """A recipe by its name, or from a YAML file by its path.
+
+    Raises:
+        ConfigError: there is none of that name, or the file cannot be understood.
+    """
+    path = Path(name) if Path(name).suffix in {".yaml", ".yml"} else RECIPES / f"{name}.yaml"
+    if path.parent == RECIPES and not path.is_file():
+        raise ConfigError(unknown("recipe", name, recipe_names()) + " A file of your own ends in .yaml.")
+    try:
+        settings = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"Cannot read the recipe {path}: {error}. Check the path and the YAML.") from error
+    if not isinstance(settings or {}, Mapping):
+        raise ConfigError(f"The recipe {path} holds a {type(settings).__name__}, where settings by name are needed.")
+    return Config.from_dict(settings or {})
+
+
+def recipe_names() -> list[str]:
+    """The recipes that ship with condvae."""
+    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
+
+
+def _build(kind: type[Settings], values: Any) -> Settings:
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{kind.__name__} needs settings by name, not {values!r}.")
+    known = [part.name for part in fields(kind)]  # type: ignore[arg-type]
+    for name in values:
+        if name not in known:
+            raise ConfigError(unknown("setting", str(name), known))
+    try:
+        return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    except TypeError as error:
+        raise ConfigError(
+            f"A setting of {kind.__name__} has the wrong type: {error}. Given: {dict(values)}."
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+def _require(holds: bool, name: str, value: object, allowed: str) -> None:
+    if not holds:
+        raise ConfigError(f"{name} = {value} is not possible; allowed: {allowed}.")

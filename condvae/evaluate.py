@@ -1,0 +1,78 @@
+"""A trained model and its data to an `Evaluation`: how well it reconstructs, and how well it obeys its labels."""
+
+import json
+from dataclasses import asdict, dataclass
+
+import torch
+
+from condvae.files import write_text
+from condvae.metrics import Measurement, measure, squared_error
+from condvae.sampling import decode, draw, unit
+from condvae.study import SAMPLES_PER_CLASS, Study
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How good a model is. Every figure says how it was measured; None where it cannot be.
+
+    Attributes:
+        test_mse: squared error of test reconstructions, averaged over pixels in [0, 1].
+        posterior_sd: standard deviation of q(z|x,y); near 0 where nothing keeps it from collapsing.
+        code_sd: spread of the posterior means over the training images.
+        accuracy_encoded: share of images judged to be their label, z from one Gaussian per class.
+        accuracy_prior: share of images judged to be their label, z from the prior.
+    """
+
+    test_mse: Measurement
+    posterior_sd: Measurement
+    code_sd: Measurement
+    accuracy_encoded: Measurement | None
+    accuracy_prior: Measurement | None
+
+
+def evaluate(study: Study) -> Evaluation:
+    """Measure a trained model on its data; the same model gives the same figures."""
+    test = unit(torch.from_numpy(study.data.test.images))
+    means, deviations = study.test_codes
+    reconstructions = decode(study.model, means, study.test_labels)
+    return Evaluation(
+        test_mse=measure(
+            squared_error(test, reconstructions),
+            "mean squared error per pixel, pixels in [0, 1], test images decoded from their posterior mean",
+        ),
+        posterior_sd=measure(
+            deviations.mean(1), "standard deviation of q(z|x,y), mean over latent dimensions, test images"
+        ),
+        code_sd=measure(
+            study.train_codes.std(0), "standard deviation of posterior means over training images, per dimension"
+        ),
+        accuracy_encoded=_accuracy_encoded(study),
+        accuracy_prior=_accuracy_prior(study),
+    )
+
+
+def save_evaluation(study: Study, evaluation: Evaluation) -> None:
+    """Write evaluation.json into the run folder."""
+    write_text(study.run.path / "evaluation.json", json.dumps(asdict(evaluation), indent=2) + "\n")
+
+
+def _accuracy_encoded(study: Study) -> Measurement | None:
+    if study.judge is None or not study.model.conditions.width:
+        return None
+    z, labels = study.class_gaussians()
+    return measure(
+        study.judge.correct(decode(study.model, z, labels), labels),
+        f"share judged to be the label, {SAMPLES_PER_CLASS} images a class, decoder mean, z from one Gaussian per "
+        "class fitted to the encoded training images",
+    )
+
+
+def _accuracy_prior(study: Study) -> Measurement | None:
+    if study.judge is None or not study.model.conditions.width:
+        return None
+    labels = torch.arange(study.model.conditions.width).repeat_interleave(SAMPLES_PER_CLASS)
+    z = draw(study.model, labels, seed=0)
+    return measure(
+        study.judge.correct(decode(study.model, z, labels), labels),
+        f"share judged to be the label, {SAMPLES_PER_CLASS} images a class, decoder mean, z from the prior",
+    )

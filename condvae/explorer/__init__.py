@@ -1,0 +1,1 @@
+"""The app: a page on which to play with a trained model."""

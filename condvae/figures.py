@@ -1,0 +1,176 @@
+"""Arrays to matplotlib figures: no files, no models. Grey images are drawn white on black, as the data holds them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from condvae.errors import ConfigError
+from condvae.files import replacing
+
+COLOURS = mpl.colormaps["tab10"]
+TILE_INCHES = 0.85
+FORMATS = (".png", ".svg")
+STYLE: Any = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": 200,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "condvae",
+    "legend.frameon": False,
+}
+
+
+def tiles(
+    images: NDArray[np.uint8], titles: Sequence[str], rows: Sequence[str] = (), tile_inches: float = TILE_INCHES
+) -> Figure:
+    """Rows of images, a title over each column and a name left of each row.
+
+    Args:
+        images: uint8 (rows, columns, C, H, W).
+        titles: a title for each column, or none.
+        rows: a name for each row, or none.
+        tile_inches: the width of one image.
+    """
+    height, width = images.shape[:2]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width * tile_inches + 0.4 * bool(rows), height * tile_inches + 0.3 * bool(titles)))
+        axes = figure.subplots(height, width, squeeze=False)
+        for row in range(height):
+            for column in range(width):
+                _show(axes[row, column], images[row, column])
+        for axis, title in zip(axes[0], titles, strict=False):
+            axis.set_title(title, fontsize=8)
+        for axis, name in zip(axes[:, 0], rows, strict=False):
+            axis.set_ylabel(name, rotation=0, ha="right", va="center", labelpad=6)
+    return figure
+
+
+def grids(images: NDArray[np.uint8], z: NDArray[np.float32], columns: int, titles: Sequence[str]) -> Figure:
+    """One grid of images for each title, side by side, all at the same latent vectors.
+
+    Args:
+        images: uint8 (grids, N, C, H, W), row by row.
+        z: (N, Z), written under each image.
+        columns: images in a row of a grid.
+        titles: a title for each grid.
+    """
+    rows = -(-images.shape[1] // columns)
+    with mpl.rc_context(STYLE):
+        size = (len(images) * (columns * TILE_INCHES + 0.3), rows * (TILE_INCHES + 0.2) + 0.3)
+        figure = Figure(figsize=size)
+        for part, title, pictures in zip(
+            figure.subfigures(1, len(images), squeeze=False)[0], titles, images, strict=True
+        ):
+            part.suptitle(title, fontsize=9)
+            axes = part.subplots(rows, columns, squeeze=False).flatten()
+            for axis in axes[len(pictures) :]:
+                axis.set_axis_off()
+            for axis, picture, vector in zip(axes, pictures, z, strict=False):
+                _show(axis, picture)
+                axis.set_xlabel(point(vector), fontsize=7, labelpad=2)
+    return figure
+
+
+def plane(sheets: Sequence[NDArray[np.uint8]], limit: float, titles: Sequence[str]) -> Figure:
+    """Images tiled over the plane of the first two latent dimensions, one panel for each title.
+
+    Args:
+        sheets: for each panel uint8 (C, H, W), the plane from -limit to limit, second dimension upwards.
+        limit: half the width of the plane.
+        titles: a title for each panel.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.2 * len(sheets), 4.4))
+        axes = figure.subplots(1, len(sheets), squeeze=False)[0]
+        for axis, sheet, title in zip(axes, sheets, titles, strict=True):
+            axis.imshow(_pixels(sheet), cmap="gray", vmin=0, vmax=255, extent=(-limit, limit, -limit, limit))
+            axis.set(title=title, xlabel="$z_0$", ylabel="$z_1$")
+            axis.spines[:].set_visible(False)
+    return figure
+
+
+def points(
+    positions: NDArray[np.float32], labels: NDArray[np.int64], classes: Sequence[str], names: tuple[str, str]
+) -> Figure:
+    """Points coloured by class.
+
+    Args:
+        positions: (N, 2).
+        labels: (N,), indices into `classes`.
+        classes: class names; only those that occur come into the legend.
+        names: of the two axes.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(5.0, 4.2))
+        axis = figure.subplots()
+        for label in np.unique(labels):
+            own = positions[labels == label]
+            colour = COLOURS(label % COLOURS.N)
+            axis.scatter(
+                own[:, 0], own[:, 1], s=3, color=colour, label=classes[label], linewidths=0, alpha=0.7, rasterized=True
+            )
+        axis.set(xlabel=names[0], ylabel=names[1], aspect="equal")
+        axis.legend(title="label", loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3, handletextpad=0.2)
+    return figure
+
+
+def lines(
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]], names: tuple[str, str], zero: bool = False
+) -> Figure:
+    """Curves over a common axis.
+
+    Args:
+        series: name to (horizontal, vertical) values.
+        names: of the two axes.
+        zero: whether the vertical axis starts at 0.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(5.0, 3.2))
+        axis = figure.subplots()
+        for index, (name, (horizontal, vertical)) in enumerate(series.items()):
+            axis.plot(horizontal, vertical, label=name, color=COLOURS(index), marker="o", markersize=3.5)
+        axis.set(xlabel=names[0], ylabel=names[1])
+        if zero:
+            axis.set_ylim(bottom=0)
+        if len(series) > 1:
+            axis.legend()
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG or SVG, by the ending of the file; the same figure gives the same bytes.
+
+    Raises:
+        ConfigError: the file ends in something else.
+        StorageError: it cannot be written.
+    """
+    ending = path.suffix.lower()
+    if ending not in FORMATS:
+        raise ConfigError(f"A figure cannot be written to '{path}': name a file that ends in {' or '.join(FORMATS)}.")
+    metadata = {"Date": None} if ending == ".svg" else {}
+    with mpl.rc_context(STYLE), replacing(path) as aside:
+        figure.savefig(aside, format=ending[1:], metadata=metadata)
+
+
+def point(vector: NDArray[np.float32]) -> str:
+    """A latent vector as text, such as (-3, 0.5)."""
+    return f"({', '.join(f'{value:g}' for value in vector)})"
+
+
+def _show(axis: Axes, image: NDArray[np.uint8]) -> None:
+    axis.imshow(_pixels(image), cmap="gray", vmin=0, vmax=255)
+    axis.set(xticks=[], yticks=[])
+    axis.spines[:].set_visible(False)
+
+
+def _pixels(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return image[0] if image.shape[0] == 1 else image.transpose(1, 2, 0)

@@ -1,0 +1,235 @@
+"""The figures by name: what to compute of a study for each, and what its caption says."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from condvae import figures
+from condvae.claims import RADII, accuracy_over_radius, has_claims
+from condvae.errors import ConfigError, InputError, unknown
+from condvae.images import contact_sheet
+from condvae.sampling import as_vectors, generate, reconstruct
+from condvae.study import Study
+
+ROW = ((-5, -5), (-1, -1), (0, 0), (1, 1), (5, 5))
+GRID = ((-3, 3), (1, -1), (3, 3), (-1, -1), (0, 0), (1, 1), (-3, -3), (-1, 1), (3, -3))
+PLANE_LIMIT = 3.0
+PLANE_SIDE = 20
+TSNE_IMAGES = 5000
+PAIRS = 10
+
+Labels = Sequence[str] | None
+Vectors = Sequence[Sequence[float]] | None
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One of the figures.
+
+    Attributes:
+        draw: study, labels and latent vectors (None for the figure's own) to a figure.
+        caption: what the figure shows, for the report.
+        options: which of "labels" and "z" the figure lets one choose.
+        applies: whether it can be drawn of a model.
+        needs: what a model must have for that.
+    """
+
+    draw: Callable[[Study, Labels, Vectors], Figure]
+    caption: str
+    options: tuple[str, ...] = ()
+    applies: Callable[[Study], bool] = lambda _: True
+    needs: str = "nothing"
+
+
+def draw_figure(name: str, study: Study, labels: Labels = None, z: Vectors = None) -> Figure:
+    """Draw a figure of a trained model.
+
+    Args:
+        name: one of FIGURES.
+        study: the model and its data.
+        labels: class names, where the figure lets one choose.
+        z: latent vectors, where the figure lets one choose.
+
+    Raises:
+        ConfigError: there is no such figure, it does not take this option, or this model has none.
+        InputError: a label or a latent vector does not fit the model.
+    """
+    if name not in FIGURES:
+        raise ConfigError(unknown("figure", name, FIGURES))
+    drawing = FIGURES[name]
+    for option, value in (("labels", labels), ("z", z)):
+        if value is not None and option not in drawing.options:
+            takes = " and ".join(f"--{known}" for known in drawing.options) or "no options"
+            raise ConfigError(f"Figure '{name}' does not take --{option}; it takes {takes}. Leave it out.")
+    if not drawing.applies(study):
+        raise ConfigError(
+            f"Figure '{name}' needs {drawing.needs}, which {study.run.path} has not. Choose another figure."
+        )
+    return drawing.draw(study, labels, z)
+
+
+def _style(study: Study, labels: Labels, z: Vectors) -> Figure:
+    vectors = _vectors(study, z, ROW)
+    rows = [generate(study.model, label, z=vectors) for label in _labels(study, labels, ("3",))]
+    names = [f"label {label}" for label in _labels(study, labels, ("3",)) if label is not None]
+    return figures.tiles(np.stack(rows), [figures.point(vector) for vector in vectors], names)
+
+
+def _compare(study: Study, labels: Labels, z: Vectors) -> Figure:
+    vectors = _vectors(study, z, GRID)
+    chosen = _labels(study, labels, ("4", "9"))
+    images = np.stack([generate(study.model, label, z=vectors) for label in chosen])
+    return figures.grids(images, vectors, 3, [_title(label) for label in chosen])
+
+
+def _manifold(study: Study, labels: Labels, z: Vectors) -> Figure:
+    half_tile = PLANE_LIMIT / PLANE_SIDE
+    axis = np.linspace(-PLANE_LIMIT + half_tile, PLANE_LIMIT - half_tile, PLANE_SIDE)
+    vectors = _vectors(study, None, [(first, second) for second in axis[::-1] for first in axis])
+    chosen = _labels(study, labels, ("3",))
+    sheets = [contact_sheet(generate(study.model, label, z=vectors), PLANE_SIDE, gap=0) for label in chosen]
+    return figures.plane(sheets, PLANE_LIMIT, [_title(label) for label in chosen])
+
+
+def _latent(study: Study, labels: Labels, z: Vectors) -> Figure:
+    codes, known = study.test_codes[0].numpy(), study.test_labels.numpy()
+    shown = _of_labels(study, labels)
+    return figures.points(codes[shown, :2], known[shown], study.model.schema.classes, ("$z_0$", "$z_1$"))
+
+
+def _tsne(study: Study, labels: Labels, z: Vectors) -> Figure:
+    from sklearn.manifold import TSNE
+
+    shown = _of_labels(study, labels)[:TSNE_IMAGES]
+    perplexity = min(30.0, (len(shown) - 1) / 3)
+    embedded = TSNE(2, perplexity=perplexity, init="random", random_state=0).fit_transform(
+        study.test_codes[0][shown].numpy()
+    )
+    known = study.test_labels[shown].numpy()
+    return figures.points(embedded, known, study.model.schema.classes, ("t-SNE 1", "t-SNE 2"))
+
+
+def _reconstructions(study: Study, labels: Labels, z: Vectors) -> Figure:
+    known = study.test_labels
+    wanted = [study.model.schema.classes.index(name) for name in _known_classes(study, labels)]
+    each = -(-PAIRS // len(wanted))
+    shown = torch.cat([(known == label).nonzero()[:each, 0] for label in wanted]).numpy()
+    originals = study.data.test.images[shown]
+    given = known[shown].numpy() if study.model.conditions.width else None
+    images = np.stack([originals, reconstruct(study.model, originals, given)])
+    return figures.tiles(images, [study.model.schema.classes[known[index]] for index in shown], ["test", "model"])
+
+
+def _curves(study: Study, labels: Labels, z: Vectors) -> Figure:
+    rows = study.run.history()
+    series = {}
+    for key, name in (("train_loss_epoch", "training loss (with dropout)"), ("test_mse", "test MSE (posterior mean)")):
+        known = [row for row in rows if key in row]
+        if known:
+            series[name] = ([row["epoch"] + 1 for row in known], [row[key] for row in known])
+    return figures.lines(series, ("epoch", "loss"))
+
+
+def _radius(study: Study, labels: Labels, z: Vectors) -> Figure:
+    accuracy = accuracy_over_radius(study)
+    percent = [100 * accuracy[radius] for radius in RADII]
+    return figures.lines(
+        {"accuracy": (RADII, percent)}, ("radius of the circle in z", "judged as labelled (%)"), zero=True
+    )
+
+
+def _has_plane(study: Study) -> bool:
+    return study.model.config.latent >= 2
+
+
+FIGURES = {
+    "style": Drawing(
+        _style,
+        "One label held fixed while z moves through the plane: z carries the style.",
+        options=("labels", "z"),
+    ),
+    "compare": Drawing(
+        _compare,
+        "Two labels at the same latent vectors, written under each image: the labels share the style.",
+        options=("labels", "z"),
+    ),
+    "manifold": Drawing(
+        _manifold,
+        "The latent plane of one label, decoded on a grid.",
+        options=("labels",),
+        applies=_has_plane,
+        needs="two latent dimensions or more",
+    ),
+    "latent": Drawing(
+        _latent,
+        "Posterior means of the test images, coloured by label.",
+        options=("labels",),
+        applies=_has_plane,
+        needs="two latent dimensions or more",
+    ),
+    "reconstructions": Drawing(
+        _reconstructions,
+        "Test images, and what the model makes of them.",
+        options=("labels",),
+    ),
+    "curves": Drawing(
+        _curves,
+        "Training loss, and the reconstruction error of the test images, which decided nothing.",
+    ),
+    "radius": Drawing(
+        _radius,
+        "How many images the judge takes for their label, by distance from the origin of the plane.",
+        applies=has_claims,
+        needs="two latent dimensions, and MNIST with its labels",
+    ),
+    "tsne": Drawing(
+        _tsne,
+        f"t-SNE of the latent vectors of {TSNE_IMAGES:,} test images, coloured by label.",
+        options=("labels",),
+    ),
+}
+
+
+def _title(label: str | None) -> str:
+    return "" if label is None else f"label {label}"
+
+
+def _labels(study: Study, labels: Labels, usual: Sequence[str]) -> Sequence[str | None]:
+    """The labels to draw: those asked for, the usual ones, or the first classes; one None for a model without."""
+    if labels is not None:
+        for label in labels:
+            study.model.conditions.index(label)
+        return labels
+    classes = study.model.conditions.classes
+    if not classes:
+        return [None]
+    return [name for name in usual if name in classes] or classes[: len(usual)]
+
+
+def _known_classes(study: Study, labels: Labels) -> Sequence[str]:
+    """Names of classes of the data, all of them if none are asked for."""
+    classes = study.model.schema.classes
+    for label in labels or ():
+        if label not in classes:
+            raise InputError(unknown("label", label, classes))
+    return labels or classes
+
+
+def _of_labels(study: Study, labels: Labels) -> NDArray[np.int64]:
+    """Indices of the test images of the given labels."""
+    wanted = [study.model.schema.classes.index(name) for name in _known_classes(study, labels)]
+    return np.flatnonzero(np.isin(study.test_labels.numpy(), wanted))
+
+
+def _vectors(study: Study, z: Vectors, usual: Sequence[Sequence[float]]) -> NDArray[np.float32]:
+    """Latent vectors: those asked for, or the usual points of the plane with the other dimensions at 0."""
+    if z is not None:
+        return as_vectors(study.model, z).numpy()
+    vectors = np.zeros((len(usual), study.model.config.latent), np.float32)
+    width = min(2, vectors.shape[1])
+    vectors[:, :width] = np.asarray(usual, np.float32)[:, :width]
+    return vectors

@@ -1,0 +1,107 @@
+"""What can be measured of images without a model: style by moments, differences, accuracy with its error."""
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+TINY = 1e-8
+
+
+class Style(NamedTuple):
+    """The style of each image, from the moments of its ink; each (B,).
+
+    Attributes:
+        slant: horizontal shift of the stroke for one pixel up: the tangent of the angle, positive to the right.
+        ink: the sum of all pixel values, in fully inked pixels; at equal shape it grows with stroke thickness.
+        width: standard deviation of the ink to the left and right of the slanted axis, in pixels.
+    """
+
+    slant: Tensor
+    ink: Tensor
+    width: Tensor
+
+
+def style(images: Tensor) -> Style:
+    """Slant, ink and width of each image, floats in [0, 1] (B, C, H, W); 0 where there is no ink.
+
+    Slant is the regression of the horizontal on the vertical position, Cov(x, y) / Var(y), as in the usual
+    deslanting of digits (LeCun et al., "Gradient-based learning applied to document recognition", 1998).
+    """
+    ink = images.mean(1)
+    height, width = ink.shape[-2:]
+    up = -torch.arange(height, dtype=ink.dtype, device=ink.device)[:, None]
+    right = torch.arange(width, dtype=ink.dtype, device=ink.device)[None, :]
+    total = ink.sum((-2, -1))
+    weight = ink / total.clamp(min=TINY)[:, None, None]
+    up = up - (weight * up).sum((-2, -1))[:, None, None]
+    right = right - (weight * right).sum((-2, -1))[:, None, None]
+    variance_up, covariance, variance_right = (
+        (weight * product).sum((-2, -1)) for product in (up * up, up * right, right * right)
+    )
+    slant = covariance / variance_up.clamp(min=TINY)
+    spread = (variance_right - slant * covariance).clamp(min=0).sqrt()
+    return Style(slant, total, spread)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One measured figure with its protocol.
+
+    Attributes:
+        value: a mean over `count` items.
+        error: the standard error of that mean; 0 for a single item.
+        count: the number of items.
+        protocol: what was measured, on what, and how; the unit where there is one.
+    """
+
+    value: float
+    error: float
+    count: int
+    protocol: str
+
+
+def measure(values: Tensor, protocol: str) -> Measurement:
+    """The mean of values (N,) with its standard error, taking them as independent."""
+    count = values.numel()
+    error = values.double().std().item() / sqrt(count) if count > 1 else 0.0
+    return Measurement(values.double().mean().item(), error, count, protocol)
+
+
+def squared_error(images: Tensor, others: Tensor) -> Tensor:
+    """The squared error of each image, averaged over its pixels: (B, C, H, W) twice to (B,)."""
+    return (images - others).square().mean((-3, -2, -1))
+
+
+def correlation(values: Tensor, others: Tensor) -> float:
+    """Pearson's correlation of two samples (N,); 0 where one of them does not vary."""
+    pair = torch.stack([values, others]).double()
+    deviations = pair - pair.mean(1, keepdim=True)
+    scale = deviations.norm(dim=1).prod().clamp(min=TINY)
+    return (deviations.prod(0).sum() / scale).item()
+
+
+def neighbour_confusion(points: Tensor, labels: Tensor, classes: int, neighbours: int = 10) -> Tensor:
+    """How often the nearest neighbours of one class's points belong to another class.
+
+    Args:
+        points: (N, D).
+        labels: int64 (N,).
+        classes: the number of classes K.
+        neighbours: how many nearest neighbours of each point count, itself left out.
+
+    Returns:
+        float64 (K, K), symmetric: the mean share of class-b neighbours around class-a points and the reverse;
+        the diagonal is 0.
+    """
+    counts = torch.zeros(classes, classes, dtype=torch.float64)
+    for chunk, own in zip(torch.arange(len(points)).split(1000), labels.split(1000), strict=True):
+        distances = torch.cdist(points[chunk], points)
+        distances[torch.arange(len(chunk)), chunk] = torch.inf
+        nearest = labels[distances.topk(neighbours, largest=False).indices]
+        pairs = own[:, None] * classes + nearest
+        counts += torch.bincount(pairs.flatten(), minlength=classes**2).reshape(classes, classes)
+    shares = counts / counts.sum(1, keepdim=True).clamp(min=1)
+    return ((shares + shares.T) / 2).fill_diagonal_(0)

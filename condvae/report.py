@@ -1,0 +1,114 @@
+"""One self-contained HTML file about a run: what was trained, its figures, its claims, every setting."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from condvae.claims import Claim
+from condvae.evaluate import Evaluation
+from condvae.figures import save_figure
+from condvae.files import write_text
+from condvae.gallery import FIGURES, draw_figure
+from condvae.metrics import Measurement
+from condvae.study import Study
+
+TITLES = {
+    "test_mse": "Reconstruction error (test MSE)",
+    "posterior_sd": "Posterior standard deviation",
+    "code_sd": "Spread of the codes",
+    "accuracy_encoded": "Conditional accuracy, z as encoded",
+    "accuracy_prior": "Conditional accuracy, z from the prior",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure in the report.
+
+    Attributes:
+        name: of the figure.
+        caption: what it shows.
+        data: the PNG file in base64.
+    """
+
+    name: str
+    caption: str
+    data: str
+
+
+def write_report(study: Study, evaluation: Evaluation, claims: list[Claim]) -> Path:
+    """Draw the figures of a measured run, and write figures/ and report.html into it.
+
+    Returns:
+        The path of report.html.
+
+    Raises:
+        StorageError: a file cannot be written.
+    """
+    page = _template().render(
+        name=study.run.path.resolve().name,
+        model=study.model,
+        record=study.description["record"],
+        settings=_flat(study.description["config"]),
+        metrics=_metrics(evaluation),
+        claims=claims,
+        pictures=_pictures(study),
+    )
+    path = study.run.path / "report.html"
+    write_text(path, page)
+    return path
+
+
+def summary(evaluation: Evaluation, claims: list[Claim]) -> str:
+    """The metrics and the verdicts as lines of text for a terminal."""
+    lines = [
+        f"{title:<44} {metric.value:.4f} ± {metric.error:.4f}  (n = {metric.count:,})"
+        for title, metric in _metrics(evaluation)
+    ]
+    for number, claim in enumerate(claims, start=1):
+        figures = ", ".join(f"{finding.name} {finding.value:.3g}" for finding in claim.findings)
+        lines.append(f"\n{number}. {claim.statement} -> {claim.verdict}\n   {figures}")
+    return "\n".join(lines)
+
+
+def report_figures(study: Study) -> list[str]:
+    """Names of the figures that say something about a model: t-SNE only where there is no plane to look at."""
+    names = [name for name, drawing in FIGURES.items() if drawing.applies(study)]
+    return [name for name in names if name != "tsne" or study.model.config.latent > 2]
+
+
+def _pictures(study: Study) -> list[Picture]:
+    pictures = [_picture(study, name, study) for name in report_figures(study)]
+    if study.autoencoder is not None:
+        pictures.append(
+            _picture(study, "tsne", study.autoencoder, " The model is the plain autoencoder beside this one.")
+        )
+    return pictures
+
+
+def _picture(study: Study, name: str, subject: Study, remark: str = "") -> Picture:
+    path = study.run.path / "figures" / f"{name}.png"
+    save_figure(draw_figure(name, subject), path)
+    return Picture(name, FIGURES[name].caption + remark, b64encode(path.read_bytes()).decode("ascii"))
+
+
+def _metrics(evaluation: Evaluation) -> list[tuple[str, Measurement]]:
+    return [(title, value) for key, title in TITLES.items() if (value := getattr(evaluation, key)) is not None]
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one table: {"model.latent": 2, ...}."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat.update(_flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value})
+    return flat
+
+
+def _template() -> Any:
+    source = (files("condvae") / "templates" / "report.html").read_text("utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(source)

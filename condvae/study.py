@@ -1,0 +1,98 @@
+"""A finished run together with its data: what evaluation, claims, figures and report look at."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from condvae.checkpoint import Run, load
+from condvae.data import Dataset, LabelledImages, load_data
+from condvae.judge import Judge, load_judge
+from condvae.sampling import decode, encode_all
+
+JUDGED = "mnist"
+SAMPLES_PER_CLASS = 1000
+
+
+class Study:
+    """A model, its data and what follows from the two, each computed once and only if asked for.
+
+    Args:
+        run: a finished run.
+
+    Raises:
+        RunError: the run is missing, unfinished or damaged.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.description: dict[str, Any] = run.describe()
+        self.model = load(run.path)
+
+    @cached_property
+    def data(self) -> Dataset:
+        """The data that the model was trained on."""
+        return load_data(self.description["config"]["data"])
+
+    @cached_property
+    def judge(self) -> Judge | None:
+        """The classifier that judges generated images; None where none knows the data."""
+        return load_judge() if self.data.source == JUDGED else None
+
+    @cached_property
+    def train_codes(self) -> Tensor:
+        """Posterior means of the training images, float32 (N, Z)."""
+        return self._codes(self.data.train)[0]
+
+    @cached_property
+    def test_codes(self) -> tuple[Tensor, Tensor]:
+        """Posterior means and standard deviations of the test images, each float32 (N, Z)."""
+        return self._codes(self.data.test)
+
+    @property
+    def train_labels(self) -> Tensor:
+        """Labels of the training images, int64 (N,)."""
+        return torch.from_numpy(self.data.train.labels)
+
+    @property
+    def test_labels(self) -> Tensor:
+        """Labels of the test images, int64 (N,)."""
+        return torch.from_numpy(self.data.test.labels)
+
+    @cached_property
+    def autoencoder(self) -> "Study | None":
+        """The plain autoencoder trained beside this model, in the run folder's `autoencoder`; None if there is none."""
+        companion = Run(autoencoder_folder(self.run.path))
+        return Study(companion) if companion.is_finished else None
+
+    def decoded(self, z: Tensor) -> Tensor:
+        """The same latent vectors under every label: (B, Z) to floats in [0, 1] (classes, B, C, H, W)."""
+        classes = len(self.model.schema.classes)
+        labels = torch.arange(classes).repeat_interleave(len(z))
+        return decode(self.model, z.repeat(classes, 1), labels).unflatten(0, (classes, len(z)))
+
+    def class_gaussians(self, seed: int = 0) -> tuple[Tensor, Tensor]:
+        """Latent vectors from one Gaussian per class, fitted to the encoded training images.
+
+        Returns:
+            z, float32 (N, Z), and labels, int64 (N,), with SAMPLES_PER_CLASS of each class.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        parts = []
+        for label in range(len(self.model.schema.classes)):
+            codes = self.train_codes[self.train_labels == label].double()
+            spread = torch.linalg.cholesky(torch.atleast_2d(codes.T.cov()))
+            noise = torch.randn(SAMPLES_PER_CLASS, codes.shape[1], generator=generator, dtype=torch.double)
+            parts.append(codes.mean(0) + noise @ spread.T)
+        labels = torch.arange(len(parts)).repeat_interleave(SAMPLES_PER_CLASS)
+        return torch.cat(parts).float(), labels
+
+    def _codes(self, part: LabelledImages) -> tuple[Tensor, Tensor]:
+        return encode_all(self.model, torch.from_numpy(part.images), torch.from_numpy(part.labels))
+
+
+def autoencoder_folder(path: Path) -> Path:
+    """Where the plain autoencoder of a run lives."""
+    return path / "autoencoder"

@@ -1,0 +1,319 @@
+"""Training through Lightning: the only module that imports it.
+
+Everything random in an epoch (order of the images, dropout, sampling) is derived from the seed and the number of
+the epoch alone, so a run that was interrupted and resumed ends with the same weights as one that was not.
+"""
+
+import logging
+import platform
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from jsonargparse import ArgumentError, ArgumentParser
+from lightning.fabric.plugins.io import TorchCheckpointIO
+from lightning.fabric.utilities.warnings import PossibleUserWarning
+from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from torch import Tensor
+from torch.utils.data import DataLoader, Sampler, TensorDataset
+
+from condvae.checkpoint import Run, load_checkpoint, require_fit, save_checkpoint, save_model
+from condvae.config import Config, Schema
+from condvae.data import Dataset, LabelledImages, load_data
+from condvae.errors import ConfigError, RunError, TrainingError
+from condvae.files import remove_if_there, require_empty
+from condvae.metrics import squared_error
+from condvae.model import CVAE
+from condvae.sampling import unit
+
+Batch = Sequence[Tensor]
+EVALUATION_BATCH = 1000
+# Options of the Trainer that condvae decides itself: the run folder says where things go.
+OWN_OPTIONS = {"default_root_dir"}
+
+
+def fit(config: Config, out: Path, data: Dataset | None = None) -> CVAE:
+    """Train a model and leave a run folder.
+
+    Args:
+        config: every setting.
+        out: the run folder, which must be new or empty.
+        data: the images, where they do not come from `config.data`.
+
+    Returns:
+        The trained model, in evaluation mode.
+
+    Raises:
+        ConfigError: a setting is not possible.
+        DataError: the data cannot be had.
+        StorageError: `out` is not empty or cannot be written.
+        TrainingError: the loss is not finite.
+        KeyboardInterrupt: the user stopped it; the last completed epoch is kept in cvae.ckpt.
+    """
+    require_empty(out)
+    return _train(config, Run(out), data or load_data(config.data), {})
+
+
+def resume(path: Path, config: Config | None = None, data: Dataset | None = None) -> CVAE:
+    """Continue an interrupted run from its last completed epoch, to the same end as if it had never stopped.
+
+    Args:
+        path: the run folder.
+        config: settings to continue with, where they differ from the folder's own, such as more epochs.
+        data: the images, where they do not come from `config.data`.
+
+    Raises:
+        RunError: there is no run in `path`, its checkpoint is damaged, refused or does not fit, or the
+            run is complete; and as `fit`.
+    """
+    run = Run(path)
+    config = config or run.config()
+    content = load_checkpoint(run.checkpoint) if run.checkpoint.is_file() else {}
+    epochs = content["epoch"] + 1 if content else 0
+    if run.is_finished and epochs >= (config.trainer.get("max_epochs") or 0):
+        raise RunError(
+            f"The run in {path} is complete after {epochs} epochs. To train it further, "
+            f"set --trainer.max_epochs to more than {epochs}."
+        )
+    return _train(config, run, data or load_data(config.data), content)
+
+
+def add_trainer_options(parser: ArgumentParser) -> ArgumentParser:
+    """Let a parser know every option of Lightning's Trainer, as `--trainer.NAME`."""
+    parser.add_class_arguments(pl.Trainer, "trainer", instantiate=False, skip=OWN_OPTIONS)
+    return parser
+
+
+def changed_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that differ from the Trainer's own defaults."""
+    defaults = add_trainer_options(ArgumentParser()).get_defaults().trainer.as_dict()
+    return {name: value for name, value in options.items() if value != defaults[name]}
+
+
+class ShuffledBatches(Sampler[Tensor]):
+    """Indices of one batch after another, in a fresh permutation each epoch that seed and epoch decide."""
+
+    def __init__(self, count: int, batch_size: int, seed: int) -> None:
+        self.count, self.batch_size, self.seed, self.epoch = count, batch_size, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[Tensor]:
+        generator = torch.Generator().manual_seed(derived_seed(self.seed, self.epoch, 0))
+        yield from torch.randperm(self.count, generator=generator).split(self.batch_size)
+
+    def __len__(self) -> int:
+        return -(-self.count // self.batch_size)
+
+
+class CVAEModule(pl.LightningModule):
+    """The loss, the optimiser and what is logged."""
+
+    def __init__(self, model: CVAE, config: Config) -> None:
+        super().__init__()
+        self.model, self.config = model, config
+        self.seconds_before = 0.0  # in earlier parts of an interrupted run
+        self.started = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """How long training has taken until now, in seconds."""
+        return self.seconds_before + time.perf_counter() - self.started
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.model.parameters(), self.config.training.learning_rate)
+
+    def on_train_start(self) -> None:
+        self.started = time.perf_counter()
+
+    def on_train_epoch_start(self) -> None:
+        torch.manual_seed(derived_seed(self.config.training.seed, self.current_epoch, 1 + self.global_rank))
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        images, labels = batch
+        loss = -self.model.elbo(unit(images), labels, self.config.training.beta).value.mean()
+        if not loss.isfinite():
+            raise TrainingError(
+                f"The loss is {loss.item()} at step {self.global_step} (epoch {self.current_epoch}). Try a lower "
+                f"--training.learning_rate than {self.config.training.learning_rate}, or "
+                "--trainer.gradient_clip_val 1. The checkpoint of the last completed epoch is kept."
+            )
+        self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(images))
+        return loss
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        images, labels = batch
+        reconstruction = self.model.decode(self.model.encode(unit(images), labels).mean, labels).mean
+        error = squared_error(unit(images), reconstruction).mean()
+        self.log("test_mse", error, prog_bar=True, batch_size=len(images))
+
+    def on_train_epoch_end(self) -> None:
+        self.log("seconds", self.seconds)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["seconds"] = self.seconds
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.seconds_before = checkpoint["seconds"]
+
+
+class ProgressBar(TQDMProgressBar):
+    """Lightning's bar for a terminal, with images per second."""
+
+    def __init__(self) -> None:
+        super().__init__(refresh_rate=20)
+
+    def get_metrics(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Any]:
+        shown = {name: value for name, value in super().get_metrics(trainer, module).items() if name != "v_num"}
+        bar = self.train_progress_bar.format_dict
+        if bar["elapsed"] and isinstance(module, CVAEModule):
+            shown["images/s"] = round(bar["n"] / bar["elapsed"] * module.config.training.batch_size)
+        return shown
+
+
+class ProgressLines(pl.Callback):
+    """One line an epoch, where the output is not a terminal."""
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
+        measured = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        images = trainer.num_training_batches * (trainer.current_epoch + 1) * module.config.training.batch_size
+        print(
+            f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}: loss {measured['train_loss']:.4f}, "
+            f"test MSE {measured['test_mse']:.4f}, {images / module.seconds:.0f} images/s",
+            flush=True,
+        )
+
+
+class SafeCheckpointIO(TorchCheckpointIO):
+    """Checkpoints that are written whole or not at all, and read without executing what is in them."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        save_checkpoint(checkpoint, Path(path))
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: Any = None) -> dict[str, Any]:
+        return load_checkpoint(Path(path))
+
+
+def derived_seed(*parts: int) -> int:
+    """One seed out of several numbers, so that no two uses share a random stream."""
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])
+
+
+def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any]) -> CVAE:
+    torch.manual_seed(config.training.seed)
+    module = CVAEModule(CVAE(config.model, Schema(data.train.shape, data.train.classes)), config)
+    if checkpoint:
+        require_fit(run, module.state_dict(), checkpoint["state_dict"])
+    run.write_config(config)
+    interrupt = signal.getsignal(signal.SIGINT)
+    with _without_noise():
+        trainer = _trainer(config, run, checkpoint)
+        try:
+            trainer.fit(
+                module,
+                _train_loader(data.train, config),
+                _test_loader(data.test),
+                ckpt_path=run.checkpoint if checkpoint else None,
+            )
+        except SystemExit:  # how Lightning ends on Ctrl-C; from then on it ignores further ones
+            signal.signal(signal.SIGINT, interrupt)
+            if trainer.interrupted:
+                raise KeyboardInterrupt from None
+            raise
+    remove_if_there(run.path / "hparams.yaml")  # an empty file of Lightning's CSV log
+    model = module.model.cpu().eval()
+    save_model(run, model, config, _record(trainer, module, data))
+    return model
+
+
+@contextmanager
+def _without_noise() -> Iterator[None]:
+    """Silence what Lightning warns of although it is meant to be so."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PossibleUserWarning)
+        for message in ("Experiment logs directory", "Checkpoint directory", r"`isinstance\(treespec"):
+            warnings.filterwarnings("ignore", message=message)
+        yield
+
+
+def _trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.Trainer:
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    options = _instantiated(config.trainer)
+    callbacks: list[pl.Callback] = list(options.pop("callbacks") or [])
+    if options["enable_checkpointing"] is not False:
+        options["plugins"] = [*(options["plugins"] or []), SafeCheckpointIO()]
+        callbacks.append(
+            ModelCheckpoint(run.path, run.checkpoint.stem, save_on_train_epoch_end=True, enable_version_counter=False)
+        )
+    shows_progress = options["enable_progress_bar"] is not False
+    if shows_progress:
+        callbacks.append(ProgressBar() if sys.stdout.isatty() else ProgressLines())
+    if options["logger"] in (None, True):
+        options["logger"] = _loggers(run, checkpoint)
+    options["enable_progress_bar"] = shows_progress and sys.stdout.isatty()
+    for name in ("num_sanity_val_steps", "enable_model_summary"):
+        options[name] = options[name] or False
+    return pl.Trainer(**options, callbacks=callbacks, default_root_dir=run.path)
+
+
+def _instantiated(options: Mapping[str, Any]) -> dict[str, Any]:
+    parser = add_trainer_options(ArgumentParser(exit_on_error=False))
+    try:
+        parsed = parser.parse_object({"trainer": dict(options)})
+    except ArgumentError as error:
+        raise ConfigError(f"An option of Lightning's Trainer is not possible: {error}") from error
+    return parser.instantiate(parsed).trainer.as_dict()
+
+
+def _loggers(run: Run, checkpoint: Mapping[str, Any]) -> list[Logger]:
+    kept = [row for row in run.history() if row["step"] < checkpoint["global_step"]] if checkpoint else []
+    log = CSVLogger(run.path, name="", version="")
+    log.experiment.metrics.extend(kept)  # a resumed run continues the log of the first part
+    if find_spec("tensorboard") is None:
+        return [log]
+    return [log, TensorBoardLogger(run.path, name="", version="tensorboard")]
+
+
+def _train_loader(part: LabelledImages, config: Config) -> DataLoader[Any]:
+    batches = ShuffledBatches(len(part), config.training.batch_size, config.training.seed)
+    return DataLoader(_tensors(part), sampler=batches, batch_size=None, generator=torch.Generator())
+
+
+def _test_loader(part: LabelledImages) -> DataLoader[Any]:
+    return DataLoader(_tensors(part), EVALUATION_BATCH, generator=torch.Generator())
+
+
+def _tensors(part: LabelledImages) -> TensorDataset:
+    return TensorDataset(torch.from_numpy(part.images), torch.from_numpy(part.labels))
+
+
+def _record(trainer: pl.Trainer, module: CVAEModule, data: Dataset) -> dict[str, Any]:
+    packages = ("condvae", "torch", "lightning", "numpy", "safetensors")
+    return {
+        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "seconds": round(module.seconds, 1),
+        "epochs": trainer.current_epoch,
+        "steps": trainer.global_step,
+        "train_images": len(data.train),
+        "test_images": len(data.test),
+        "parameters": module.model.parameter_count,
+        "device": str(trainer.strategy.root_device),
+        "threads": torch.get_num_threads(),
+        "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "versions": {name: version(name) for name in packages},
+        "command": ["condvae", *sys.argv[1:]],
+    }

@@ -1,0 +1,91 @@
+"""What tests share: real MNIST, a small made data set, and one trained run of the experiment."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from condvae import cli
+from condvae.checkpoint import Run, load
+from condvae.config import Config, load_recipe
+from condvae.data import Dataset, LabelledImages, load_data
+from condvae.model import CVAE
+from condvae.study import Study, autoencoder_folder
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+SHORT = {"max_epochs": 1, "limit_train_batches": 200}
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Dataset:
+    return load_data("mnist")
+
+
+@pytest.fixture(scope="session")
+def bars() -> Dataset:
+    """Three classes of 5 x 7 colour images: one bright column, whose place is the label."""
+    generator = np.random.default_rng(0)
+
+    def part(count: int) -> LabelledImages:
+        labels = np.arange(count) % 3
+        images = generator.integers(0, 60, (count, 3, 5, 7), dtype=np.uint8)
+        images[np.arange(count), :, :, 1 + 2 * labels] += 180
+        return LabelledImages(images, labels.astype(np.int64), ("left", "middle", "right"))
+
+    return Dataset("bars", part(90), part(30))
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory, mnist: Dataset) -> Run:
+    """The experiment on real MNIST, cut short: the CVAE with the plain autoencoder beside it."""
+    from condvae.training import fit
+
+    path = tmp_path_factory.mktemp("runs") / "paper"
+    fit(Config(trainer=SHORT), path, mnist)
+    fit(Config(model=load_recipe("autoencoder").model, trainer=SHORT), autoencoder_folder(path), mnist)
+    return Run(path)
+
+
+@pytest.fixture(scope="session")
+def model(run: Run) -> CVAE:
+    return load(run.path)
+
+
+@pytest.fixture(scope="session")
+def study(run: Run) -> Study:
+    return Study(run)
+
+
+class Cli:
+    """Runs a command in this process and keeps what it printed."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
+
+    def __call__(self, *argv: object) -> str:
+        """The output of a command that must succeed."""
+        status = cli.main([str(argument) for argument in argv])
+        captured = self.capsys.readouterr()
+        assert status == 0, captured.err
+        return captured.out
+
+    def fails(self, *argv: object) -> str:
+        """The message of a command that must fail with exit status 1 and no traceback."""
+        status = cli.main([str(argument) for argument in argv])
+        captured = self.capsys.readouterr()
+        assert status == 1, captured.out
+        assert captured.err.startswith("condvae: ")
+        assert "Traceback" not in captured.err
+        return captured.err
+
+
+@pytest.fixture
+def condvae(capsys: pytest.CaptureFixture[str]) -> Cli:
+    return Cli(capsys)
+
+
+@pytest.fixture
+def nowhere() -> Path:
+    """A folder that cannot be made: the kernel's own file system allows nobody to write there."""
+    return Path("/sys/condvae")

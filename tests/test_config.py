@@ -1,0 +1,68 @@
+"""Settings and recipes: round trips, and a message for each mistake."""
+
+from pathlib import Path
+
+import pytest
+
+from condvae.config import Config, ModelConfig, TrainingConfig, load_recipe, recipe_names
+from condvae.errors import ConfigError
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_recipes_load_and_survive_a_round_trip(name: str) -> None:
+    config = load_recipe(name)
+    assert Config.from_dict(config.to_dict()) == config
+
+
+def test_recipe_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("model:\n  latent: 8\n  encoder: [64, 32]\ntrainer:\n  max_epochs: 3\n")
+    config = load_recipe(str(path))
+    assert config.model == ModelConfig(latent=8, encoder=(64, 32))
+    assert config.trainer == {"max_epochs": 3}
+
+
+def test_unknown_recipe() -> None:
+    with pytest.raises(ConfigError, match="There is no recipe 'papper'. Did you mean 'paper'"):
+        load_recipe("papper")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model: {latnet: 3}", "There is no setting 'latnet'. Did you mean 'latent'"),
+        ("modle: {latent: 3}", "There is no setting 'modle'. Did you mean 'model'"),
+        ("model: 3", "ModelConfig needs settings by name, not 3"),
+        ("model: {latent: many}", "ModelConfig has the wrong type"),
+        ("just words", "holds a str, where settings by name are needed"),
+        ("model: [", "Cannot read the recipe"),
+    ],
+)
+def test_recipe_with_a_mistake(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load_recipe(str(path))
+
+
+def test_missing_recipe_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"Cannot read the recipe .*mine\.yaml"):
+        load_recipe(str(tmp_path / "mine.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "allowed"),
+    [
+        (ModelConfig, "latent", 0, "at least 1"),
+        (ModelConfig, "dropout", 1.0, "0 to 1"),
+        (ModelConfig, "encoder", (), "one or more widths"),
+        (ModelConfig, "decoder", (4, 0), "one or more widths"),
+        (TrainingConfig, "batch_size", 0, "at least 1"),
+        (TrainingConfig, "learning_rate", 0.0, "more than 0"),
+        (TrainingConfig, "beta", -1.0, "0 or more"),
+        (TrainingConfig, "seed", -1, "0 to 4294967295"),
+    ],
+)
+def test_impossible_setting(kind: type, name: str, value: object, allowed: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{name} = .* is not possible; allowed: {allowed}"):
+        kind(**{name: value})

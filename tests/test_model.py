@@ -1,0 +1,158 @@
+"""Laws of the model and its parts, for every combination that the registries allow."""
+
+from itertools import product
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.distributions import kl_divergence
+
+from condvae.config import Config, ModelConfig, Schema, TrainingConfig, load_recipe
+from condvae.errors import ConfigError
+from condvae.likelihoods import LIKELIHOODS
+from condvae.model import CVAE
+from condvae.networks import NETWORKS
+from condvae.posteriors import POSTERIORS
+from condvae.priors import PRIORS
+
+DIGITS = Schema((1, 28, 28), tuple("0123456789"))
+SHAPES = [(1, 28, 28), (3, 5, 7), (1, 1, 1)]
+COMBINATIONS = [
+    ModelConfig(latent=3, network=network, posterior=posterior, prior=prior, likelihood=likelihood, conditions=conditions)
+    for network, posterior, prior, likelihood, conditions in product(
+        NETWORKS, POSTERIORS, PRIORS, LIKELIHOODS, [("label",), ()]
+    )
+]
+
+
+def batch(shape: tuple[int, int, int], count: int = 4) -> tuple[Tensor, Tensor]:
+    torch.manual_seed(1)
+    return torch.rand(count, *shape), torch.arange(count) % 2
+
+
+def made(config: ModelConfig, shape: tuple[int, int, int] = (3, 5, 7)) -> CVAE:
+    torch.manual_seed(0)
+    return CVAE(config, Schema(shape, ("a", "b")))
+
+
+def beta_of(config: ModelConfig) -> float:
+    return 0.0 if config.posterior == "point" or config.likelihood == "mse" else 1.0
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("config", COMBINATIONS, ids=lambda c: f"{c.posterior}-{c.likelihood}-{len(c.conditions)}")
+class TestLaws:
+    def test_shapes(self, config: ModelConfig, shape: tuple[int, int, int]) -> None:
+        model, (x, labels) = made(config, shape), batch(shape)
+        q, p = model.encode(x, labels), model.decode(torch.zeros(4, 3), labels)
+        assert q.rsample().shape == q.mean.shape == q.stddev.shape == (4, 3)
+        assert model.prior(model.conditions(labels)).sample().shape == (4, 3)
+        assert p.mean.shape == (4, *shape)
+        assert p.log_prob(x).shape == (4,)
+        for part in model.elbo(x, labels, beta_of(config)):
+            assert part.shape == (4,)
+
+    def test_every_parameter_has_a_finite_gradient(self, config: ModelConfig, shape: tuple[int, int, int]) -> None:
+        model, (x, labels) = made(config, shape), batch(shape)
+        (-model.elbo(x, labels, beta_of(config)).value.mean()).backward()
+        for name, parameter in model.named_parameters():
+            assert parameter.grad is not None, name
+            assert parameter.grad.isfinite().all(), name
+
+    def test_an_image_does_not_depend_on_its_batch(self, config: ModelConfig, shape: tuple[int, int, int]) -> None:
+        model, (_, labels) = made(config, shape).eval(), batch(shape)
+        z = torch.randn(4, 3)
+        alone = torch.cat([model.decode(z[i : i + 1], labels[i : i + 1]).mean for i in range(4)])
+        torch.testing.assert_close(model.decode(z, labels).mean, alone)
+
+    def test_the_label_reaches_the_decoder(self, config: ModelConfig, shape: tuple[int, int, int]) -> None:
+        model, z = made(config, shape).eval(), torch.randn(4, 3)
+        first, second = (model.decode(z, torch.full((4,), label)).mean for label in (0, 1))
+        assert torch.equal(first, second) == (not config.conditions)
+
+    def test_images_are_in_the_unit_interval(self, config: ModelConfig, shape: tuple[int, int, int]) -> None:
+        model, labels = made(config, shape).eval(), torch.zeros(4, dtype=torch.int64)
+        images = model.decode(100 * torch.randn(4, 3), labels).mean
+        assert images.isfinite().all()
+        assert images.min() >= 0
+        assert images.max() <= 1
+
+
+def test_the_experiment_s_architecture() -> None:
+    model = CVAE(load_recipe("paper").model, DIGITS)
+    assert model.parameter_count == 1_143_828
+    linear = [(m.in_features, m.out_features) for m in model.modules() if isinstance(m, nn.Linear)]
+    encoder = [(794, 512), (512, 256), (256, 128), (128, 2), (128, 2)]
+    assert linear == [*encoder, (12, 128), (128, 256), (256, 512), (512, 784)]
+    assert sum(isinstance(m, nn.LayerNorm) for m in model.modules()) == 6
+    assert [m.p for m in model.modules() if isinstance(m, nn.Dropout)] == [0.25] * 6
+
+
+def test_the_experiment_s_settings() -> None:
+    paper = load_recipe("paper")
+    assert paper == Config()
+    assert (paper.training.batch_size, paper.training.learning_rate, paper.training.beta) == (100, 1e-3, 0)
+    assert paper.trainer == {"max_epochs": 10}
+
+
+def test_the_plain_autoencoder() -> None:
+    model = CVAE(load_recipe("autoencoder").model, DIGITS)
+    x, labels = batch((1, 28, 28))
+    model.eval()
+    q = model.encode(x, labels)
+    assert q.mean.shape == (4, 3)
+    assert torch.equal(q.rsample(), q.mean)
+    assert not q.stddev.any()
+    assert torch.equal(q.mean, model.encode(x, labels + 5).mean), "the label must not matter"
+
+
+def test_the_experiment_s_loss_is_the_mean_squared_error() -> None:
+    model = CVAE(ModelConfig(dropout=0), DIGITS)
+    x, labels = batch((1, 28, 28))
+    torch.manual_seed(7)
+    loss = -model.elbo(x, labels, beta=0).value.mean()
+    torch.manual_seed(7)
+    y = nn.functional.one_hot(labels, 10).float()
+    q = model.posterior
+    features = q.encoder.layers(torch.cat([x.flatten(1), y], 1))
+    z = q.mean(features) + torch.exp(0.5 * q.logvar(features)) * torch.randn(4, 2)
+    decoder = model.likelihood.decoder
+    image = torch.sigmoid(decoder.pixels(decoder.layers(torch.cat([z, y], 1))))
+    torch.testing.assert_close(loss, nn.functional.mse_loss(image, x.flatten(1)))
+
+
+def test_the_bound_is_reconstruction_minus_weighted_divergence() -> None:
+    model = made(ModelConfig(likelihood="gaussian", latent=3)).eval()
+    x, labels = batch((3, 5, 7))
+    bound = model.elbo(x, labels, beta=0.5)
+    torch.testing.assert_close(bound.value, bound.reconstruction - 0.5 * bound.divergence)
+    q, prior = model.encode(x, labels), model.prior(model.conditions(labels))
+    z = q.rsample(torch.Size([20_000]))
+    estimate = (q.log_prob(z) - prior.log_prob(z)).mean(0)
+    torch.testing.assert_close(bound.divergence, estimate, rtol=0.03, atol=0.01)
+    torch.testing.assert_close(bound.divergence, kl_divergence(q, prior))
+
+
+def test_the_gaussian_likelihood_integrates_to_one() -> None:
+    model = made(ModelConfig(likelihood="gaussian", latent=3), shape=(1, 1, 1)).eval()
+    values = torch.linspace(-8, 9, 10_001)
+    p = model.decode(torch.zeros(1, 3), torch.zeros(1, dtype=torch.int64))
+    density = p.log_prob(values[:, None, None, None]).exp()
+    assert torch.trapezoid(density, values).item() == pytest.approx(1, abs=1e-4)
+
+
+def test_a_point_posterior_and_mse_have_no_divergence() -> None:
+    for model in (ModelConfig(), ModelConfig(likelihood="gaussian", posterior="point")):
+        with pytest.raises(ConfigError, match=r"training\.beta = 1\.0 weighs a KL term"):
+            Config(model=model, training=TrainingConfig(beta=1.0))
+
+
+@pytest.mark.parametrize("part", ["network", "posterior", "prior", "likelihood"])
+def test_unknown_part(part: str) -> None:
+    with pytest.raises(ConfigError, match=f"There is no {part} 'gausian'"):
+        made(ModelConfig(**{part: "gausian"}))
+
+
+def test_unknown_condition() -> None:
+    with pytest.raises(ConfigError, match="There is no condition 'lable'. Did you mean 'label'"):
+        made(ModelConfig(conditions=("lable",)))

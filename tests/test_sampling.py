@@ -1,0 +1,117 @@
+"""What a trained model does, from Python: shapes, types, repeatability, and every wrong input."""
+
+import numpy as np
+import pytest
+import torch
+
+import condvae
+from condvae.data import Dataset
+from condvae.errors import InputError
+from condvae.model import CVAE
+
+
+def test_generate_by_label_and_z(model: CVAE) -> None:
+    images = condvae.generate(model, [3, "3", 4], z=[[0.5, -1.0]] * 3)
+    assert images.shape == (3, 1, 28, 28)
+    assert images.dtype == np.uint8
+    assert (images[0] == images[1]).all()
+    assert (images[0] != images[2]).any()
+
+
+def test_one_label_or_one_z_for_all(model: CVAE) -> None:
+    every = condvae.generate(model, model.conditions.classes, z=[0.5, -1.0])
+    assert len(every) == 10
+    three = condvae.generate(model, 3, z=torch.tensor([[0.5, -1.0], [0.0, 0.0]]))
+    assert (every[3] == three[0]).all()
+    assert condvae.generate(model, np.array([1, 2])).shape[0] == 2
+    assert condvae.generate(model, torch.tensor([1, 2])).shape[0] == 2
+
+
+def test_a_seed_repeats_and_leaves_the_global_state_alone(model: CVAE) -> None:
+    before = torch.get_rng_state()
+    first, again, other = (condvae.generate(model, "7", count=5, seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert (first == again).all()
+    assert (first != other).any()
+    assert len({image.tobytes() for image in first}) == 5
+
+
+def test_generating_does_not_change_the_mode(model: CVAE) -> None:
+    model.train()
+    first, again = (condvae.generate(model, "7", z=[0, 0]) for _ in range(2))
+    assert model.training
+    assert (first == again).all(), "dropout must be off"
+    model.eval()
+
+
+def test_encode_reconstruct_restyle(model: CVAE, mnist: Dataset) -> None:
+    images, labels = mnist.test.images[:20], mnist.test.labels[:20]
+    z = condvae.encode(model, images, labels)
+    assert z.shape == (20, 2)
+    assert z.dtype == np.float32
+    assert (condvae.reconstruct(model, images, labels) == condvae.generate(model, labels, z=z)).all()
+    assert (condvae.restyle(model, images, labels, "9") == condvae.generate(model, "9", z=z)).all()
+    np.testing.assert_allclose(condvae.encode(model, images[:, 0] / 255, labels), z, atol=1e-5)
+    np.testing.assert_allclose(condvae.encode(model, torch.from_numpy(images), torch.from_numpy(labels)), z, atol=1e-6)
+
+
+def test_chunks_do_not_matter(model: CVAE, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = condvae.generate(model, 3, count=25, seed=0)
+    monkeypatch.setattr("condvae.sampling.CHUNK", 7)
+    assert np.abs(whole.astype(int) - condvae.generate(model, 3, count=25, seed=0)).max() <= 1
+
+
+@pytest.mark.parametrize("label", [10, -1, "x", "33", 2.5])
+def test_label_outside_the_classes(model: CVAE, label: object) -> None:
+    with pytest.raises(InputError, match=r"There is no label .*Choose one of 0, 1, 2.*or a number from 0 to 9"):
+        condvae.generate(model, label)
+
+
+@pytest.mark.parametrize(
+    ("z", "message"),
+    [
+        ([1.0], r"z has the shape \(1,\); this model has 2 latent dimensions"),
+        ([[1.0, 2.0, 3.0]], r"z has the shape \(1, 3\)"),
+        ([np.nan, 0.0], "is not finite"),
+        ([[0.0, 1.0], [0.0, np.inf]], "is not finite"),
+        ("abc", "cannot be read as numbers"),
+        ([[1.0, 2.0], [1.0]], "cannot be read as numbers"),
+        (np.zeros((0, 2)), "z has the shape"),
+    ],
+)
+def test_z_that_does_not_fit(model: CVAE, z: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        condvae.generate(model, 3, z=z)
+
+
+def test_numbers_that_do_not_match(model: CVAE, mnist: Dataset) -> None:
+    with pytest.raises(InputError, match="The numbers do not match: 3 labels and 2 latent vectors z"):
+        condvae.generate(model, [1, 2, 3], z=np.zeros((2, 2)))
+    with pytest.raises(InputError, match="There are 2 labels for 3 images"):
+        condvae.encode(model, mnist.test.images[:3], [1, 2])
+    with pytest.raises(InputError, match="count = 0 is not possible"):
+        condvae.generate(model, 3, count=0)
+    with pytest.raises(InputError, match="list of labels is empty"):
+        condvae.generate(model, [])
+
+
+def test_a_label_is_needed(model: CVAE) -> None:
+    with pytest.raises(InputError, match="This model needs a label. Choose from 0, 1"):
+        condvae.generate(model)
+
+
+def test_images_that_do_not_fit(model: CVAE) -> None:
+    with pytest.raises(InputError, match=r"shape \(2, 1, 28, 27\); this model takes \(B, 1, 28, 28\)"):
+        condvae.encode(model, np.zeros((2, 1, 28, 27), np.uint8), 3)
+    with pytest.raises(InputError, match=r"float64 run from 0.0 to 255.0; give uint8 from 0 to 255"):
+        condvae.encode(model, np.array([[0.0, 255.0] * 14] * 28)[np.newaxis], 3)
+    with pytest.raises(InputError, match="run from nan"):
+        condvae.encode(model, np.full((1, 28, 28), np.nan), 3)
+
+
+def test_a_model_without_labels(study) -> None:
+    autoencoder = study.autoencoder.model
+    assert condvae.generate(autoencoder, z=[0, 0, 0]).shape == (1, 1, 28, 28)
+    assert condvae.generate(autoencoder, count=4, seed=0).shape == (4, 1, 28, 28)
+    with pytest.raises(InputError, match="given to a model without labels"):
+        condvae.generate(autoencoder, "3")
