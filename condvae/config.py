@@ -5,6 +5,7 @@ A recipe is a YAML file with the settings that differ from these defaults.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from enum import Enum
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -113,7 +114,11 @@ class Config:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dictionaries, lists, numbers and strings, that `from_dict` takes back."""
+        """Plain dictionaries, lists, numbers and strings, that `from_dict` takes back.
+
+        Raises:
+            ConfigError: an option of the Trainer is an object of another kind.
+        """
         return _plain(asdict(self))
 
     @classmethod
@@ -169,7 +174,16 @@ def _build(kind: type[Settings], values: Any) -> Settings:
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(part) for key, part in value.items()}
-    return [_plain(part) for part in value] if isinstance(value, (list, tuple)) else value
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    if isinstance(value, Enum):
+        return value.name
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    raise ConfigError(
+        f"A setting is {value!r}, a {type(value).__name__}, which config.yaml cannot hold. Write objects, such as "
+        "callbacks of the Trainer, as {'class_path': 'package.Class', 'init_args': {...}}."
+    )
 
 
 def _require(holds: bool, name: str, value: object, allowed: str) -> None:

@@ -112,26 +112,27 @@ def points(
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.0, 4.2))
         axis = figure.subplots()
+        colours = COLOURS(labels % COLOURS.N)
+        order = np.random.default_rng(0).permutation(len(labels))  # so that no class covers the others
+        axis.scatter(
+            positions[order, 0], positions[order, 1], s=3, c=colours[order], linewidths=0, alpha=0.7, rasterized=True
+        )
         for label in np.unique(labels):
-            own = positions[labels == label]
-            colour = COLOURS(label % COLOURS.N)
-            axis.scatter(
-                own[:, 0], own[:, 1], s=3, color=colour, label=classes[label], linewidths=0, alpha=0.7, rasterized=True
-            )
+            axis.scatter([], [], s=27, color=COLOURS(label % COLOURS.N), linewidths=0, label=classes[label])
         axis.set(xlabel=names[0], ylabel=names[1], aspect="equal")
-        axis.legend(title="label", loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3, handletextpad=0.2)
+        axis.legend(title="label", loc="center left", bbox_to_anchor=(1, 0.5), handletextpad=0.2)
     return figure
 
 
 def lines(
-    series: Mapping[str, tuple[Sequence[float], Sequence[float]]], names: tuple[str, str], zero: bool = False
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]], names: tuple[str, str], percent: bool = False
 ) -> Figure:
     """Curves over a common axis.
 
     Args:
         series: name to (horizontal, vertical) values.
         names: of the two axes.
-        zero: whether the vertical axis starts at 0.
+        percent: whether the vertical axis runs from 0 to 100.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.0, 3.2))
@@ -139,8 +140,8 @@ def lines(
         for index, (name, (horizontal, vertical)) in enumerate(series.items()):
             axis.plot(horizontal, vertical, label=name, color=COLOURS(index), marker="o", markersize=3.5)
         axis.set(xlabel=names[0], ylabel=names[1])
-        if zero:
-            axis.set_ylim(bottom=0)
+        if percent:
+            axis.set_ylim(0, 100)
         if len(series) > 1:
             axis.legend()
     return figure

@@ -138,7 +138,7 @@ def _radius(study: Study, labels: Labels, z: Vectors) -> Figure:
     accuracy = accuracy_over_radius(study)
     percent = [100 * accuracy[radius] for radius in RADII]
     return figures.lines(
-        {"accuracy": (RADII, percent)}, ("radius of the circle in z", "judged as labelled (%)"), zero=True
+        {"accuracy": (RADII, percent)}, ("radius of the circle in z", "judged as labelled (%)"), percent=True
     )
 
 

@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from datetime import datetime, timezone
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -273,7 +274,7 @@ def _trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.Trai
 def _instantiated(options: Mapping[str, Any]) -> dict[str, Any]:
     parser = add_trainer_options(ArgumentParser(exit_on_error=False))
     try:
-        parsed = parser.parse_object({"trainer": dict(options)})
+        parsed = parser.parse_object({"trainer": deepcopy(dict(options))})  # it changes what it is given
     except ArgumentError as error:
         raise ConfigError(f"An option of Lightning's Trainer is not possible: {error}") from error
     return parser.instantiate(parsed).trainer.as_dict()

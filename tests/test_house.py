@@ -12,14 +12,21 @@ import condvae
 
 PACKAGE = Path(condvae.__file__).parent
 DESIGN = PACKAGE.parent / "docs" / "design.md"
-HOMES = {"lightning": {"training"}, "gradio": {"explorer"}, "matplotlib": {"figures", "gallery"}, "sklearn": {"gallery"}}
+HOMES = {
+    "lightning": {"training"},
+    "gradio": {"explorer"},
+    "matplotlib": {"figures", "gallery"},
+    "sklearn": {"gallery"},
+}
 
 
 def floors() -> dict[str, int]:
     """The floor of each module, from the table in docs/design.md."""
     rows = re.findall(r"^\| (\d+) \| ((?:`[\w/.]+`(?:, )?)+) \|", DESIGN.read_text("utf-8"), re.MULTILINE)
     return {
-        name.removesuffix(".py").rstrip("/"): int(floor) for floor, names in rows for name in re.findall(r"`(.*?)`", names)
+        name.removesuffix(".py").rstrip("/"): int(floor)
+        for floor, names in rows
+        for name in re.findall(r"`(.*?)`", names)
     }
 
 
@@ -40,7 +47,8 @@ def imports(path: Path) -> set[str]:
     return names
 
 
-SOURCES = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
+DOORS = {"__init__.py", "__main__.py"}
+SOURCES = [path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.name not in DOORS]
 
 
 def test_every_module_has_a_floor() -> None:

@@ -26,7 +26,7 @@ def test_a_changed_judge_is_refused(tmp_path, monkeypatch: pytest.MonkeyPatch) -
             content[-1] ^= 1
         (tmp_path / name).write_bytes(content)
     monkeypatch.setattr(judge_module, "WEIGHTS", tmp_path / "judge-mnist.safetensors")
-    with pytest.raises(RunError, match="its card says .* Install condvae again"):
+    with pytest.raises(RunError, match=r"its card says .* Install condvae again"):
         load_judge()
 
 

@@ -18,7 +18,9 @@ from condvae.priors import PRIORS
 DIGITS = Schema((1, 28, 28), tuple("0123456789"))
 SHAPES = [(1, 28, 28), (3, 5, 7), (1, 1, 1)]
 COMBINATIONS = [
-    ModelConfig(latent=3, network=network, posterior=posterior, prior=prior, likelihood=likelihood, conditions=conditions)
+    ModelConfig(
+        latent=3, network=network, posterior=posterior, prior=prior, likelihood=likelihood, conditions=conditions
+    )
     for network, posterior, prior, likelihood, conditions in product(
         NETWORKS, POSTERIORS, PRIORS, LIKELIHOODS, [("label",), ()]
     )
@@ -154,5 +156,5 @@ def test_unknown_part(part: str) -> None:
 
 
 def test_unknown_condition() -> None:
-    with pytest.raises(ConfigError, match="There is no condition 'lable'. Did you mean 'label'"):
+    with pytest.raises(ConfigError, match=r"There is no condition 'lable'. Did you mean 'label'"):
         made(ModelConfig(conditions=("lable",)))

@@ -96,7 +96,7 @@ def test_numbers_that_do_not_match(model: CVAE, mnist: Dataset) -> None:
 
 
 def test_a_label_is_needed(model: CVAE) -> None:
-    with pytest.raises(InputError, match="This model needs a label. Choose from 0, 1"):
+    with pytest.raises(InputError, match=r"This model needs a label. Choose from 0, 1"):
         condvae.generate(model)
 
 

@@ -1,0 +1,5 @@
+"""`python -m condvae` is `condvae`."""
+
+from condvae.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,104 @@
+"""Every figure through the command line, as PNG and SVG, with its options and its mistakes."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import condvae as package
+from condvae.checkpoint import Run
+from condvae.gallery import FIGURES, GRID, draw_figure
+from condvae.study import Study
+
+from .conftest import Cli
+
+
+@pytest.mark.parametrize("name", sorted(FIGURES))
+def test_every_figure_is_drawn(name: str, run: Run, tmp_path: Path, condvae: Cli) -> None:
+    subject = run.path / "autoencoder" if name == "tsne" else run.path
+    labels = ["--labels", "4", "9"] if name == "tsne" else []
+    for ending in ("png", "svg"):
+        out = tmp_path / f"figure.{ending}"
+        assert f"Written: {out}" in condvae("figure", name, subject, *labels, "--out", out)
+    picture = np.asarray(Image.open(tmp_path / "figure.png").convert("L"))
+    assert picture.std() > 5, "the picture is not blank"
+    assert min(picture.shape) > 150
+    assert (tmp_path / "figure.svg").read_text().count("<svg") == 1
+
+
+def test_without_out_it_goes_into_the_run(run: Run, condvae: Cli) -> None:
+    condvae("figure", "style", run.path)
+    assert (run.path / "figures" / "style.png").is_file()
+
+
+def test_the_same_figure_gives_the_same_bytes(study: Study, run: Run, tmp_path: Path, condvae: Cli) -> None:
+    for name in ("a", "b"):
+        condvae("figure", "compare", run.path, "--out", tmp_path / f"{name}.svg")
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def shown(figure) -> list[np.ndarray]:
+    """The images in a figure, in the order of its axes."""
+    return [axis.images[0].get_array() for axis in figure.get_axes() if axis.images]
+
+
+def test_style_shows_the_model_s_images(study: Study) -> None:
+    images = shown(draw_figure("style", study, ["3", "8"], [[0, 0], [1, -1]]))
+    expected = [package.generate(study.model, label, z=z)[0, 0] for label in "38" for z in ([0, 0], [1, -1])]
+    assert all((image == wanted).all() for image, wanted in zip(images, expected, strict=True))
+
+
+def test_compare_shows_4_and_9_at_the_experiment_s_nine_points(study: Study) -> None:
+    figure = draw_figure("compare", study)
+    images = shown(figure)
+    expected = np.concatenate([package.generate(study.model, label, z=GRID)[:, 0] for label in "49"])
+    assert len(images) == 18
+    assert (np.stack(images) == expected).all()
+    assert [axis.get_xlabel() for axis in figure.get_axes()[:3]] == ["(-3, 3)", "(1, -1)", "(3, 3)"]
+
+
+def test_manifold_has_the_second_dimension_upwards(study: Study) -> None:
+    (sheet,) = shown(draw_figure("manifold", study))
+    corner = package.generate(study.model, "3", z=[-2.85, 2.85])[0, 0]
+    assert np.abs(sheet[:28, :28].astype(int) - corner).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compair"], "There is no figure 'compair'. Did you mean 'compare'?"),
+        (["curves", "--labels", "3"], "Figure 'curves' does not take --labels; it takes no options"),
+        (["latent", "--z", "0", "0"], "Figure 'latent' does not take --z; it takes --labels"),
+        (["style", "--labels", "11"], "There is no label '11'"),
+        (["reconstructions", "--labels", "11"], "There is no label '11'"),
+        (["style", "--z", "1"], "z has the shape (1, 1); this model has 2 latent dimensions"),
+        (["style", "--z", "1", "2", "--z", "3"], "cannot be read as numbers"),
+        (["style", "--z", "nan", "0"], "is not finite"),
+        (["style", "--out", "figure.pdf"], "name a file that ends in .png or .svg"),
+    ],
+)
+def test_mistakes(arguments: list[str], message: str, run: Run, condvae: Cli) -> None:
+    assert message in condvae.fails("figure", arguments[0], run.path, *arguments[1:])
+
+
+def test_a_figure_that_does_not_apply(run: Run, condvae: Cli) -> None:
+    message = condvae.fails("figure", "radius", run.path / "autoencoder")
+    assert "Figure 'radius' needs two latent dimensions, and MNIST with its labels" in message
+
+
+def test_figures_of_other_models(bars, tmp_path: Path) -> None:
+    """Colour images, three classes, one latent dimension: what can be drawn is drawn."""
+    from condvae.config import Config, ModelConfig
+    from condvae.training import fit
+
+    model = ModelConfig(latent=1, encoder=(8,), decoder=(8,))
+    fit(Config(model=model, trainer={"max_epochs": 1}), tmp_path / "run", bars)
+    other = Study(Run(tmp_path / "run"))
+    other.__dict__["data"] = bars
+    for name in ("style", "compare", "reconstructions", "curves"):
+        draw_figure(name, other)
+    assert shown(draw_figure("compare", other))[0].shape == (5, 7, 3)
+    assert not FIGURES["manifold"].applies(other)
+    shutil.rmtree(tmp_path / "run")

@@ -1,0 +1,269 @@
+"""Training on real MNIST through the command line: repeatable, resumable to the bit, and clear when it fails."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from condvae.checkpoint import Run, load, load_checkpoint
+from condvae.config import Config, ModelConfig, TrainingConfig
+from condvae.data import Dataset
+from condvae.errors import ConfigError, RunError, StorageError, TrainingError
+from condvae.training import fit, resume
+
+from .conftest import Cli
+
+STEPS = ["--trainer.limit_train_batches", "60", "--trainer.log_every_n_steps", "20"]
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "condvae", *map(str, arguments)]
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return load_file(path / "model.safetensors")
+
+
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def wait_for_epoch(process: subprocess.Popen[str], number: int) -> None:
+    """Read the output until an epoch is reported; the next one has begun then."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(f"epoch {number}/"):
+            return
+    raise AssertionError(f"ended before epoch {number}: {process.communicate()[1]}")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory, mnist: Dataset) -> Path:
+    """Three short epochs on real MNIST, in one go."""
+    path = tmp_path_factory.mktemp("uninterrupted") / "run"
+    fit(Config(trainer={"max_epochs": 3, "limit_train_batches": 60, "log_every_n_steps": 20}), path, mnist)
+    return path
+
+
+def test_the_run_folder(uninterrupted: Path) -> None:
+    names = {path.name for path in uninterrupted.iterdir()}
+    assert names == {"config.yaml", "cvae.ckpt", "metrics.csv", "model.json", "model.safetensors"}
+    record = Run(uninterrupted).describe()["record"]
+    assert (record["epochs"], record["steps"], record["parameters"]) == (3, 180, 1_143_828)
+    history = Run(uninterrupted).history()
+    test = [row["test_mse"] for row in history if "test_mse" in row]
+    assert len(test) == 3
+    assert test[-1] < test[0] < 0.07
+    assert sum("train_loss_step" in row for row in history) == 9
+
+
+def test_one_seed_gives_one_result(uninterrupted: Path, mnist: Dataset, tmp_path: Path) -> None:
+    config = Run(uninterrupted).config()
+    fit(config, tmp_path / "again", mnist)
+    assert same(weights(uninterrupted), weights(tmp_path / "again"))
+    other = replace(config, training=replace(config.training, seed=1), trainer={**config.trainer, "max_epochs": 1})
+    fit(other, tmp_path / "other", mnist)
+    assert not same(weights(uninterrupted), weights(tmp_path / "other"))
+
+
+def test_killed_and_resumed_it_ends_with_the_same_weights(uninterrupted: Path, tmp_path: Path, condvae: Cli) -> None:
+    out = tmp_path / "killed"
+    process = start("train", "--out", out, "--trainer.max_epochs", 3, *STEPS)
+    wait_for_epoch(process, 2)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not Run(out).is_finished
+    assert "is not finished. Finish it with 'condvae train --resume" in condvae.fails("evaluate", out)
+    assert "holds an unfinished run. Continue it with" in condvae.fails("train", "--out", out)
+    condvae("train", "--resume", out)
+    assert same(weights(uninterrupted), weights(out))
+    steps = [[row["step"] for row in Run(path).history()] for path in (uninterrupted, out)]
+    assert steps[0] == steps[1]
+    assert "is complete after 3 epochs" in condvae.fails("train", "--resume", out)
+
+
+def test_interrupted_it_says_how_to_go_on(tmp_path: Path) -> None:
+    out = tmp_path / "stopped"
+    process = start("train", "--out", out, "--trainer.max_epochs", 50, *STEPS)
+    wait_for_epoch(process, 1)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"Interrupted. Continue with: condvae train --resume {out}" in message
+    assert "Traceback" not in message
+    assert load_checkpoint(Run(out).checkpoint)["epoch"] >= 0
+
+
+def test_more_epochs_continue_a_complete_run(uninterrupted: Path, mnist: Dataset, tmp_path: Path, condvae: Cli) -> None:
+    out = tmp_path / "longer"
+    condvae("train", "--out", out, "--trainer.max_epochs", 1, *STEPS)
+    condvae("train", "--resume", out, "--trainer.max_epochs", 3)
+    assert same(weights(uninterrupted), weights(out))
+    assert Run(out).config().trainer["max_epochs"] == 3
+
+
+def test_settings_of_the_command_line_win_over_the_recipe(tmp_path: Path, condvae: Cli) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("model: {latent: 5, encoder: [32], decoder: [32]}\ntraining: {batch_size: 50}\n")
+    out = tmp_path / "run"
+    output = condvae(
+        "train", "--trainer.max_epochs=1", "--model.latent", 3, "--recipe", recipe, "--out", out, *STEPS,
+        "--trainer.precision", "bf16-mixed", "--trainer.gradient_clip_val", "1",
+        "--trainer.callbacks+=lightning.pytorch.callbacks.Timer", "--trainer.callbacks.duration=00:01:00:00",
+    )  # fmt: skip
+    assert f"Trained: {out}" in output
+    config = yaml.safe_load((out / "config.yaml").read_text())
+    assert (config["model"]["latent"], config["model"]["encoder"], config["training"]["batch_size"]) == (3, [32], 50)
+    assert config["trainer"]["precision"] == "bf16-mixed"
+    assert load(out).config.latent == 3
+    assert Run(out).describe()["record"]["steps"] == 60
+
+
+def test_a_proper_vae_trains(bars: Dataset, tmp_path: Path) -> None:
+    """Gaussian likelihood, beta 1, colour images that are not square: the bound rises."""
+    config = Config(
+        model=ModelConfig(likelihood="gaussian", encoder=(32,), decoder=(32,), dropout=0),
+        training=TrainingConfig(beta=1.0, batch_size=10),
+        trainer={"max_epochs": 15},
+    )
+    model = fit(config, tmp_path / "run", bars)
+    loss = [row["train_loss_epoch"] for row in Run(tmp_path / "run").history() if "train_loss_epoch" in row]
+    assert loss[-1] < loss[0] - 20
+    assert model.schema.classes == ("left", "middle", "right")
+
+
+@pytest.mark.parametrize("rate", [1e30])
+def test_a_loss_that_is_not_finite_stops_training(bars: Dataset, tmp_path: Path, rate: float) -> None:
+    config = Config(
+        model=ModelConfig(likelihood="gaussian"), training=TrainingConfig(beta=1.0, learning_rate=rate, batch_size=10)
+    )
+    with pytest.raises(
+        TrainingError, match=r"The loss is (nan|inf|-inf) at step \d+ .*lower --training\.learning_rate"
+    ):
+        fit(config, tmp_path / "run", bars)
+
+
+def test_trainer_options_that_are_not_possible(bars: Dataset, tmp_path: Path, condvae: Cli) -> None:
+    with pytest.raises(ConfigError, match=r"option of Lightning's Trainer is not possible: .*max_epochz"):
+        fit(Config(trainer={"max_epochz": 2}), tmp_path / "run", bars)
+    with pytest.raises(SystemExit) as caught:
+        condvae("train", "--trainer.max_epochs", "many", "--out", tmp_path / "other")
+    assert caught.value.code == 2
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_full_disk_leaves_the_previous_checkpoint_whole(uninterrupted: Path, tmp_path: Path) -> None:
+    """The limit on the size of a file is what a full disk looks like from here: the write fails in the middle."""
+    script = f"""
+import resource, signal, sys
+from pathlib import Path
+from condvae.checkpoint import load_checkpoint, save_checkpoint
+path = Path({str(uninterrupted / "cvae.ckpt")!r})
+content = load_checkpoint(path)
+target = Path({str(tmp_path / "cvae.ckpt")!r})
+save_checkpoint({{"previous": 1}}, target)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+from condvae.errors import StorageError
+try:
+    save_checkpoint(content, target)
+except StorageError as error:
+    print(error)
+"""
+    message = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert f"Cannot write {tmp_path / 'cvae.ckpt'}" in message
+    assert load_checkpoint(tmp_path / "cvae.ckpt") == {"previous": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["cvae.ckpt"]
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+def test_training_into_a_full_disk(tmp_path: Path) -> None:
+    """The whole command, with a disk that takes configuration and logs but no checkpoint."""
+    out = tmp_path / "run"
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+
+    result = subprocess.run(
+        command("train", "--out", out, "--trainer.max_epochs", 1, "--trainer.limit_train_batches", 2),
+        capture_output=True, text=True, preexec_fn=limit,
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert f"condvae: Cannot write {out / 'cvae.ckpt'}" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_folder_that_cannot_be_written(bars: Dataset, nowhere: Path, condvae: Cli) -> None:
+    with pytest.raises(StorageError, match=rf"Cannot write {nowhere / 'config.yaml'}: "):
+        fit(Config(), nowhere, bars)
+
+
+def test_a_folder_with_other_contents(bars: Dataset, tmp_path: Path, condvae: Cli) -> None:
+    (tmp_path / "letter.txt").write_text("dear")
+    assert f"{tmp_path} exists and is not empty" in condvae.fails("train", "--out", tmp_path)
+    with pytest.raises(StorageError, match="is not empty"):
+        fit(Config(), tmp_path / "letter.txt", bars)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+class Malicious:
+    """A pickle that runs a command when it is loaded."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.target}",)
+
+
+def test_a_checkpoint_with_code_is_refused(uninterrupted: Path, tmp_path: Path, condvae: Cli) -> None:
+    import pickle
+    import shutil
+
+    out = tmp_path / "run"
+    shutil.copytree(uninterrupted, out)
+    for write in (torch.save, lambda value, path: path.write_bytes(pickle.dumps(value))):
+        write(Malicious(tmp_path / "executed"), out / "cvae.ckpt")
+        message = condvae.fails("train", "--resume", out, "--trainer.max_epochs", 5)
+        assert f"{out / 'cvae.ckpt'} was refused: it holds code" in message
+    assert not (tmp_path / "executed").exists()
+    assert load(out).parameter_count == 1_143_828
+
+
+def test_a_damaged_checkpoint(uninterrupted: Path, tmp_path: Path) -> None:
+    path = tmp_path / "cvae.ckpt"
+    path.write_bytes((uninterrupted / "cvae.ckpt").read_bytes()[:100_000])
+    with pytest.raises(RunError, match=r"cvae\.ckpt cannot be read"):
+        load_checkpoint(path)
+
+
+def test_resuming_with_another_model(uninterrupted: Path, tmp_path: Path, condvae: Cli) -> None:
+    message = condvae.fails("train", "--resume", uninterrupted, "--model.latent", 3, "--trainer.max_epochs", 5)
+    assert "do not fit its settings" in message
+    assert Run(uninterrupted).config().model.latent == 2
+
+
+def test_resuming_nothing(tmp_path: Path, condvae: Cli) -> None:
+    assert "is no run folder: it has no config.yaml" in condvae.fails("train", "--resume", tmp_path)
+    with pytest.raises(RunError, match="is no run folder"):
+        resume(tmp_path / "missing")
+
+
+def test_unknown_recipe(condvae: Cli) -> None:
+    assert "There is no recipe 'papre'. Did you mean 'paper'?" in condvae.fails("train", "--recipe", "papre")
