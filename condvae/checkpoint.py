@@ -171,13 +171,14 @@ def load(path: Path | str) -> CVAE:
         config = Config.from_dict(description["config"])
     except (KeyError, TypeError, ConfigError) as error:
         raise RunError(f"{run.description} is damaged ({error}). Restore it, or train again.") from error
-    model = CVAE(config.model, schema)
+    with torch.device("meta"):  # no first weights to draw, so that the global random state stays as it is
+        model = CVAE(config.model, schema)
     try:
         weights = load_file(run.weights)
     except (OSError, SafetensorError) as error:
         raise RunError(f"{run.weights} cannot be read ({error}). Restore it, or train again.") from error
     require_fit(run, model.state_dict(), weights)
-    model.load_state_dict(weights)
+    model.load_state_dict(weights, assign=True)
     return model.eval()
 
 

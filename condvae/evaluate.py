@@ -4,9 +4,12 @@ import json
 from dataclasses import asdict, dataclass
 
 import torch
+from torch import Tensor
 
 from condvae.files import write_text
+from condvae.judge import Judge
 from condvae.metrics import Measurement, measure, squared_error
+from condvae.model import CVAE
 from condvae.sampling import decode, draw, unit
 from condvae.study import SAMPLES_PER_CLASS, Study
 
@@ -19,14 +22,16 @@ class Evaluation:
         test_mse: squared error of test reconstructions, averaged over pixels in [0, 1].
         posterior_sd: standard deviation of q(z|x,y); near 0 where nothing keeps it from collapsing.
         code_sd: spread of the posterior means over the training images.
-        accuracy_encoded: share of images judged to be their label, z from one Gaussian per class.
-        accuracy_prior: share of images judged to be their label, z from the prior.
+        accuracy_encoded: share of images judged to be their label, z of training images of that label.
+        accuracy_gaussian: the same, z from one Gaussian per class, fitted to the encoded training images.
+        accuracy_prior: the same, z from the prior.
     """
 
     test_mse: Measurement
     posterior_sd: Measurement
     code_sd: Measurement
     accuracy_encoded: Measurement | None
+    accuracy_gaussian: Measurement | None
     accuracy_prior: Measurement | None
 
 
@@ -46,8 +51,7 @@ def evaluate(study: Study) -> Evaluation:
         code_sd=measure(
             study.train_codes.std(0), "standard deviation of posterior means over training images, per dimension"
         ),
-        accuracy_encoded=_accuracy_encoded(study),
-        accuracy_prior=_accuracy_prior(study),
+        **_accuracies(study),
     )
 
 
@@ -56,23 +60,26 @@ def save_evaluation(study: Study, evaluation: Evaluation) -> None:
     write_text(study.run.path / "evaluation.json", json.dumps(asdict(evaluation), indent=2) + "\n")
 
 
-def _accuracy_encoded(study: Study) -> Measurement | None:
-    if study.judge is None or not study.model.conditions.width:
-        return None
-    z, labels = study.class_gaussians()
-    return measure(
-        study.judge.correct(decode(study.model, z, labels), labels),
-        f"share judged to be the label, {SAMPLES_PER_CLASS} images a class, decoder mean, z from one Gaussian per "
-        "class fitted to the encoded training images",
-    )
-
-
-def _accuracy_prior(study: Study) -> Measurement | None:
-    if study.judge is None or not study.model.conditions.width:
-        return None
+def _accuracies(study: Study) -> dict[str, Measurement | None]:
+    """Conditional accuracy with z from three sources; None for each where there is no judge, or no label to obey."""
+    judge = study.judge
+    if judge is None or not study.model.conditions.width:
+        return dict.fromkeys(("accuracy_encoded", "accuracy_gaussian", "accuracy_prior"))
     labels = torch.arange(study.model.conditions.width).repeat_interleave(SAMPLES_PER_CLASS)
-    z = draw(study.model, labels, seed=0)
+    return {
+        "accuracy_encoded": _accuracy(judge, study.model, *study.class_codes(), "z of training images of that label"),
+        "accuracy_gaussian": _accuracy(
+            judge,
+            study.model,
+            *study.class_gaussians(),
+            "z from one Gaussian per class, fitted to the encoded training images",
+        ),
+        "accuracy_prior": _accuracy(judge, study.model, draw(study.model, labels, seed=0), labels, "z from the prior"),
+    }
+
+
+def _accuracy(judge: Judge, model: CVAE, z: Tensor, labels: Tensor, source: str) -> Measurement:
     return measure(
-        study.judge.correct(decode(study.model, z, labels), labels),
-        f"share judged to be the label, {SAMPLES_PER_CLASS} images a class, decoder mean, z from the prior",
+        judge.correct(decode(model, z, labels), labels),
+        f"share judged to be the label, {SAMPLES_PER_CLASS} images a class, decoder mean, {source}",
     )

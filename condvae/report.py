@@ -21,6 +21,7 @@ TITLES = {
     "posterior_sd": "Posterior standard deviation",
     "code_sd": "Spread of the codes",
     "accuracy_encoded": "Conditional accuracy, z as encoded",
+    "accuracy_gaussian": "Conditional accuracy, a Gaussian per class",
     "accuracy_prior": "Conditional accuracy, z from the prior",
 }
 

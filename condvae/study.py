@@ -73,6 +73,19 @@ class Study:
         labels = torch.arange(classes).repeat_interleave(len(z))
         return decode(self.model, z.repeat(classes, 1), labels).unflatten(0, (classes, len(z)))
 
+    def class_codes(self, seed: int = 0) -> tuple[Tensor, Tensor]:
+        """Latent vectors of training images, drawn at random: the encoded training distribution.
+
+        Returns:
+            z, float32 (N, Z), and labels, int64 (N,), with SAMPLES_PER_CLASS of each class.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        parts = []
+        for label in range(len(self.model.schema.classes)):
+            codes = self.train_codes[self.train_labels == label]
+            parts.append(codes[torch.randint(len(codes), (SAMPLES_PER_CLASS,), generator=generator)])
+        return torch.cat(parts), torch.arange(len(parts)).repeat_interleave(SAMPLES_PER_CLASS)
+
     def class_gaussians(self, seed: int = 0) -> tuple[Tensor, Tensor]:
         """Latent vectors from one Gaussian per class, fitted to the encoded training images.
 

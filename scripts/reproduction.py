@@ -7,8 +7,11 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from statistics import mean, stdev
 
+from scipy.stats import t
+
 from condvae.claims import Claim
 from condvae.evaluate import Evaluation
+from condvae.judge import judge_card
 from condvae.report import TITLES
 from condvae.reproduce import reproduce
 
@@ -32,16 +35,18 @@ def main() -> None:
     print(page)
 
 
-INTRODUCTION = f"""This page is written by `python scripts/reproduction.py`. It runs `condvae reproduce` with the seeds
-{", ".join(map(str, SEEDS))}; mean ± is the standard deviation between seeds. References are the figures of a plain
-implementation of the experiment, one seed, with its own judge."""
+INTRODUCTION = f"""This page is written by `python scripts/reproduction.py`, which runs `condvae reproduce` with the
+seeds {", ".join(map(str, SEEDS))}. Mean ± is the standard deviation between seeds. The reference is the figure of a
+plain implementation of the experiment: one seed, with a judge of its own (99.6% on real test images; ours
+{judge_card()["test_accuracy"]:.2%}). The interval is where one more seed is expected with a probability of 95%
+(Student's t with {len(SEEDS) - 1} degrees of freedom): a reference inside it agrees."""
 
 
 def metrics(results: Results) -> list[str]:
     lines = ["## Metrics", "", header("figure")]
     for field in fields(Evaluation):
         values = [asdict(evaluation)[field.name]["value"] for evaluation, _ in results]
-        lines.append(row(TITLES[field.name], values, REFERENCES[field.name]))
+        lines.append(row(TITLES[field.name], values, REFERENCES.get(field.name)))
     return lines
 
 
@@ -59,12 +64,17 @@ def claims(results: Results) -> list[str]:
 
 def header(name: str) -> str:
     seeds = " | ".join(f"seed {seed}" for seed in SEEDS)
-    return f"| {name} | {seeds} | mean ± | reference |\n|{'---|' * (len(SEEDS) + 3)}"
+    return f"| {name} | {seeds} | mean ± | reference | interval | agrees |\n|{'---|' * (len(SEEDS) + 5)}"
 
 
 def row(name: str, values: list[float], reference: float | None) -> str:
     cells = [name, *(f"{value:.3g}" for value in values), f"{mean(values):.3g} ± {stdev(values):.1g}"]
-    return f"| {' | '.join(cells)} | {'' if reference is None else f'{reference:.3g}'} |"
+    if reference is None:
+        return f"| {' | '.join([*cells, '', '', ''])} |"
+    half = t.ppf(0.975, len(values) - 1) * stdev(values) * (1 + 1 / len(values)) ** 0.5
+    low, high = mean(values) - half, mean(values) + half
+    agrees = "yes" if low <= reference <= high else "no"
+    return f"| {' | '.join([*cells, f'{reference:.3g}', f'{low:.3g} to {high:.3g}', agrees])} |"
 
 
 if __name__ == "__main__":

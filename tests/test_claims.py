@@ -42,7 +42,7 @@ def test_evaluation_of_a_short_training(study: Study, assessed) -> None:
     assert 0 < evaluation.test_mse.error < 0.001
     assert 0 < evaluation.posterior_sd.value < 0.2, "without a KL term the posterior collapses"
     assert evaluation.accuracy_encoded.count == evaluation.accuracy_prior.count == 10 * SAMPLES_PER_CLASS
-    assert evaluation.accuracy_encoded.value > 0.5
+    assert evaluation.accuracy_encoded.value > 0.3
     written = json.loads((study.run.path / "evaluation.json").read_text())
     assert written["test_mse"]["value"] == evaluation.test_mse.value
     assert "posterior mean" in written["test_mse"]["protocol"]
@@ -109,5 +109,5 @@ def test_claims_are_about_the_experiment_s_kind_of_model(study: Study) -> None:
     evaluation, claims = assess(autoencoder)
     assert claims == []
     assert evaluation.accuracy_prior is None
-    with pytest.raises(ConfigError, match="about MNIST, labels and 2 latent dimensions; .* 0 labels and 3 latent"):
+    with pytest.raises(ConfigError, match=r"about MNIST, labels and 2 latent dimensions; .* 0 labels and 3 latent"):
         measure_claims(autoencoder, evaluation)

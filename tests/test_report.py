@@ -1,13 +1,15 @@
 """The report: one file that opens offline and says what was measured."""
 
+import json
 import re
 from html.parser import HTMLParser
 
 import pytest
 
+from condvae import cli
 from condvae.checkpoint import Run
 from condvae.claims import assess
-from condvae.report import report_figures, summary, write_report
+from condvae.report import report_figures, summary
 from condvae.study import Study
 
 
@@ -23,14 +25,14 @@ class Links(HTMLParser):
         self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        self.text += f" {data}"
 
 
 @pytest.fixture(scope="module")
 def page(study: Study) -> Links:
-    path = write_report(study, *assess(study))
+    assert cli.main(["report", str(study.run.path)]) == 0
     links = Links()
-    links.feed(path.read_text("utf-8"))
+    links.feed((study.run.path / "report.html").read_text("utf-8"))
     return links
 
 
@@ -42,18 +44,19 @@ def test_it_is_self_contained(page: Links, study: Study) -> None:
 
 
 def test_it_says_what_was_trained_and_measured(page: Links, study: Study) -> None:
-    evaluation, claims = assess(study)
+    evaluation = json.loads((study.run.path / "evaluation.json").read_text("utf-8"))
+    claims = json.loads((study.run.path / "claims.json").read_text("utf-8"))
     text = " ".join(page.text.split())
     for wanted in (
         "conditional variational autoencoder with 2 latent dimensions",
         "1,143,828",
-        f"{evaluation.test_mse.value:.4f}",
+        f"{evaluation['test_mse']['value']:.4f}",
         "training.learning_rate 0.001",
         "model.encoder [512, 256, 128]",
         "trainer.max_epochs 1",
         "lightning 2.",
-        *(claim.statement for claim in claims),
-        *(claim.verdict for claim in claims),
+        *(claim["statement"] for claim in claims),
+        *(claim["verdict"] for claim in claims),
     ):
         assert wanted in text, wanted
 
@@ -65,7 +68,15 @@ def test_figures_are_left_in_the_run(page: Links, study: Study) -> None:
 
 def test_report_of_the_autoencoder(study: Study) -> None:
     autoencoder = Study(Run(study.run.path / "autoencoder"))
-    assert report_figures(autoencoder) == ["style", "compare", "manifold", "latent", "reconstructions", "curves", "tsne"]
+    assert report_figures(autoencoder) == [
+        "style",
+        "compare",
+        "manifold",
+        "latent",
+        "reconstructions",
+        "curves",
+        "tsne",
+    ]
     text = summary(*assess(autoencoder))
     assert "Reconstruction error" in text
     assert "claim" not in text

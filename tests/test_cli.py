@@ -1,0 +1,164 @@
+"""The command line: help, generating, evaluating, reporting, and every mistake without a traceback."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import condvae as package
+from condvae import cli
+from condvae.checkpoint import Run
+from condvae.model import CVAE
+
+from .conftest import Cli
+
+
+@pytest.mark.parametrize("name", sorted(cli.COMMANDS))
+def test_help_is_complete(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main([*name.split(), "--help"])
+    text = capsys.readouterr().out
+    assert caught.value.code == 0
+    assert text.startswith(f"usage: condvae {name} ")
+    assert f"Example: condvae {name}" in text
+    options = [line for line in text.splitlines() if line.lstrip().startswith("--") and "--trainer" not in line]
+    assert "==SUPPRESS==" not in text
+    assert options or name == "data fetch" or "RUN" in text
+
+
+def test_examples_of_the_help_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each example parses: the parser is stopped before anything is done."""
+    import condvae.reproduce  # noqa: F401  (everything is imported before parts of it are replaced)
+
+    class StopError(Exception):
+        pass
+
+    def stop(*arguments: object, **options: object) -> None:
+        raise StopError
+
+    for name in ("load", "Run"):
+        monkeypatch.setattr(f"condvae.checkpoint.{name}", stop)
+    monkeypatch.setattr("condvae.training.fit", stop)
+    monkeypatch.setattr("condvae.data.load_data", stop)
+    monkeypatch.setattr("condvae.reproduce.reproduce", stop)
+    for name, command in cli.COMMANDS.items():
+        (example,) = [line.split("Example: ")[1] for line in command.__doc__.splitlines() if "Example: " in line]
+        words = example.split()
+        assert words[: 1 + len(name.split())] == ["condvae", *name.split()]
+        with pytest.raises(StopError):
+            cli.main(words[1:])
+
+
+def test_overview_and_version(condvae: Cli, capsys: pytest.CaptureFixture[str]) -> None:
+    for argv in ([], ["--help"], ["data", "--help"]):
+        overview = condvae(*argv)
+        assert all(name in overview for name in cli.COMMANDS)
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    assert capsys.readouterr().out.startswith("condvae 0.")
+
+
+@pytest.mark.parametrize("argv", [["evalaute", "x"], ["data", "fetsch"], ["data"], ["--frobnicate"]])
+def test_unknown_command(argv: list[str], condvae: Cli) -> None:
+    assert "There is no command" in condvae.fails(*argv)
+
+
+def test_generate_a_folder(run: Run, model: CVAE, tmp_path: Path, condvae: Cli) -> None:
+    out = tmp_path / "threes"
+    assert "Drew 5 images" in condvae("generate", run.path, "--label", 3, "--count", 5, "--seed", 1, "--out", out)
+    names = sorted(path.name for path in out.iterdir())
+    assert names == [*(f"{index:05d}-3.png" for index in range(5)), "contact-sheet.png"]
+    expected = package.generate(model, "3", count=5, seed=1)
+    for image, path in zip(expected, sorted(out.glob("0*.png")), strict=True):
+        assert (np.asarray(Image.open(path)) == image[0]).all()
+    assert f"{out} exists and is not empty" in condvae.fails("generate", run.path, "--label", 3, "--out", out)
+
+
+def test_generate_an_archive(run: Run, model: CVAE, tmp_path: Path, condvae: Cli) -> None:
+    out = tmp_path / "images.npz"
+    condvae("generate", run.path, "--label", 4, 9, "--z", -3, 3, "--z", 0.5, 0, "--out", out)
+    archive = np.load(out)
+    assert archive["labels"].tolist() == ["4", "4", "9", "9"]
+    z = [[-3, 3], [0.5, 0]] * 2
+    assert (archive["images"] == package.generate(model, [4, 4, 9, 9], z=z)).all()
+
+
+def test_generate_without_labels(run: Run, tmp_path: Path, condvae: Cli) -> None:
+    condvae("generate", run.path / "autoencoder", "--count", 3, "--out", tmp_path / "out.npz")
+    assert np.load(tmp_path / "out.npz")["images"].shape == (3, 1, 28, 28)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--label", "12"], "There is no label '12'. Choose one of 0, 1"),
+        ([], "This model needs a label"),
+        (["--label", "3", "--z", "1"], "z has the shape (1, 1); this model has 2 latent dimensions"),
+        (["--label", "3", "--z", "1", "inf"], "is not finite"),
+        (["--label", "3", "--count", "0"], "count = 0 is not possible"),
+        (["--label", "3", "--count", "5", "--z", "1", "1"], "give one of the two"),
+    ],
+)
+def test_generate_mistakes(options: list[str], message: str, run: Run, tmp_path: Path, condvae: Cli) -> None:
+    assert message in condvae.fails("generate", run.path, *options, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_generate_where_nobody_may_write(run: Run, nowhere: Path, condvae: Cli) -> None:
+    message = condvae.fails("generate", run.path, "--label", 3, "--out", nowhere)
+    assert f"Cannot write {nowhere / '00000-3.png'}: " in message
+
+
+@pytest.mark.parametrize("name", ["evaluate", "report", "explore", "generate", "figure"])
+def test_every_command_about_a_run_says_when_there_is_none(name: str, tmp_path: Path, condvae: Cli) -> None:
+    extra = {"generate": ["--out", tmp_path / "out"]}.get(name, [])
+    arguments = [name, *(["style"] if name == "figure" else []), tmp_path / "missing", *extra]
+    assert f"There is no run folder {tmp_path / 'missing'}. Train one" in condvae.fails(*arguments)
+
+
+def test_evaluate(run: Run, condvae: Cli) -> None:
+    output = condvae("evaluate", run.path)
+    assert "Reconstruction error (test MSE)" in output
+    assert "6. Far out" in output
+    assert f"Written: {run.path / 'evaluation.json'}" in output
+
+
+def test_reproduce_continues_and_refuses_other_settings(run: Run, tmp_path: Path, condvae: Cli, monkeypatch) -> None:
+    """The whole experiment with the recipes cut short: interrupted between the two trainings, then continued."""
+    from dataclasses import replace
+
+    from condvae import reproduce as experiment
+    from condvae.config import load_recipe
+
+    short = {"max_epochs": 1, "limit_train_batches": 100}
+    monkeypatch.setattr(experiment, "load_recipe", lambda name: replace(load_recipe(name), trainer=short))
+    fit, out = experiment.fit, tmp_path / "paper"
+
+    def interrupted(config, path, data):
+        if path.name == "autoencoder":
+            raise KeyboardInterrupt
+        return fit(config, path, data)
+
+    monkeypatch.setattr(experiment, "fit", interrupted)
+    assert cli.main(["reproduce", "--out", str(out)]) == 130
+    captured = condvae.capsys.readouterr()
+    assert "Interrupted. Call the same command again to continue." in captured.err
+    monkeypatch.setattr(experiment, "fit", fit)
+    output = condvae("reproduce", "--out", out)
+    assert f"{out} is trained already" in output
+    assert f"Report: {out / 'report.html'}" in output
+    left = {path.name for path in out.iterdir()}
+    assert left >= {"cvae.ckpt", "model.safetensors", "claims.json", "evaluation.json", "figures", "report.html"}
+    assert "other settings than recipe 'paper' with seed 1" in condvae.fails("reproduce", "--out", out, "--seed", 1)
+
+
+def test_as_a_program(tmp_path: Path) -> None:
+    for module in (["-m", "condvae"], ["-c", "import sys; from condvae.cli import main; sys.exit(main())"]):
+        result = subprocess.run(
+            [sys.executable, *module, "evaluate", str(tmp_path / "none")], capture_output=True, text=True
+        )
+        assert result.returncode == 1
+        assert result.stderr.startswith("condvae: There is no run folder")
