@@ -50,7 +50,7 @@ def train(argv: Arguments) -> None:
 
     from condvae.checkpoint import Run
     from condvae.config import Config, ModelConfig, TrainingConfig, load_recipe, recipe_names
-    from condvae.training import add_trainer_options, changed_options, fit, resume
+    from condvae.training import add_trainer_options, changed_options, fit, is_main_process, resume
 
     base = load_recipe(chosen.recipe) if chosen.resume is None else Run(chosen.resume).config()
     usage = "condvae train [--recipe NAME|FILE.yaml] [--data SOURCE] [--out RUN] [--resume RUN] [any setting]"
@@ -73,11 +73,12 @@ def train(argv: Arguments) -> None:
         if chosen.resume:
             resume(out, config)
         else:
-            _require_new_run(out)
             fit(config, out)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"Continue with: condvae train --resume {out}") from None
-    print(f"Trained: {out}\nNext: condvae report {out}, condvae explore {out}")
+        further = f"Continue with: condvae train --resume {out}" if Run(out).is_started else "Nothing was begun."
+        raise KeyboardInterrupt(further) from None
+    if is_main_process():
+        print(f"Trained: {out}\nNext: condvae report {out}, condvae explore {out}")
 
 
 def evaluate(argv: Arguments) -> None:
@@ -176,6 +177,9 @@ def explore(argv: Arguments) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to bind to (default: 127.0.0.1, this machine)")
     arguments = parser.parse_args(argv)
 
+    if not 0 < arguments.port < 65536:
+        raise ConfigError(f"--port {arguments.port} is not possible; allowed: 1 to 65535.")
+
     from condvae.checkpoint import load
 
     model = load(arguments.run)
@@ -256,6 +260,9 @@ def main(argv: Arguments | None = None) -> int:
     except CondvaeError as error:
         print(f"condvae: {error}", file=sys.stderr)
         return 1
+    except OSError as error:  # such as a log that Lightning cannot write because the disk is full
+        print(f"condvae: The operating system refused: {error}. Mend that and call the command again.", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -327,16 +334,6 @@ def _study(arguments: Namespace) -> Any:
     from condvae.study import Study
 
     return Study(Run(arguments.run))
-
-
-def _require_new_run(out: Path) -> None:
-    from condvae.checkpoint import Run
-
-    run = Run(out)
-    if run.is_started and not run.is_finished:
-        raise ConfigError(
-            f"{out} holds an unfinished run. Continue it with 'condvae train --resume {out}', or choose another --out."
-        )
 
 
 def _dotted(settings: dict[str, Any]) -> dict[str, Any]:

@@ -179,6 +179,8 @@ FIGURES = {
     "curves": Drawing(
         _curves,
         "Training loss, and the reconstruction error of the test images, which decided nothing.",
+        applies=lambda study: (study.run.path / "metrics.csv").is_file(),
+        needs="a metrics.csv",
     ),
     "radius": Drawing(
         _radius,

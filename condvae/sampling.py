@@ -99,7 +99,13 @@ def restyle(model: CVAE, images: ArrayLike, labels: Labels, new_labels: Labels) 
 
 
 def draw(model: CVAE, labels: Tensor, seed: int | None = None) -> Tensor:
-    """Latent vectors from the prior p(z|y): labels int64 (B,) to float32 (B, Z)."""
+    """Latent vectors from the prior p(z|y): labels int64 (B,) to float32 (B, Z).
+
+    Raises:
+        InputError: the seed is not possible.
+    """
+    if seed is not None and not 0 <= seed < 2**32:
+        raise InputError(f"seed = {seed} is not possible; allowed: 0 to 4294967295.")
     with torch.random.fork_rng(devices=[], enabled=seed is not None), torch.inference_mode():
         if seed is not None:
             torch.manual_seed(seed)

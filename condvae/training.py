@@ -24,6 +24,8 @@ import numpy as np
 import torch
 from jsonargparse import ArgumentError, ArgumentParser
 from lightning.fabric.plugins.io import TorchCheckpointIO
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
@@ -59,11 +61,13 @@ def fit(config: Config, out: Path, data: Dataset | None = None) -> CVAE:
     Raises:
         ConfigError: a setting is not possible.
         DataError: the data cannot be had.
+        RunError: `out` holds a run already.
         StorageError: `out` is not empty or cannot be written.
         TrainingError: the loss is not finite.
         KeyboardInterrupt: the user stopped it; the last completed epoch is kept in cvae.ckpt.
     """
-    require_empty(out)
+    if is_main_process():
+        _require_new(Run(out))
     return _train(config, Run(out), data or load_data(config.data), {})
 
 
@@ -89,6 +93,11 @@ def resume(path: Path, config: Config | None = None, data: Dataset | None = None
             f"set --trainer.max_epochs to more than {epochs}."
         )
     return _train(config, run, data or load_data(config.data), content)
+
+
+def is_main_process() -> bool:
+    """Whether this is the process that writes: with several devices Lightning starts the same command for each."""
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
 def add_trainer_options(parser: ArgumentParser) -> ArgumentParser:
@@ -190,13 +199,17 @@ class ProgressLines(pl.Callback):
     """One line an epoch, where the output is not a terminal."""
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
-        measured = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        images = trainer.num_training_batches * (trainer.current_epoch + 1) * module.config.training.batch_size
-        print(
-            f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}: loss {measured['train_loss']:.4f}, "
-            f"test MSE {measured['test_mse']:.4f}, {images / module.seconds:.0f} images/s",
-            flush=True,
-        )
+        known = {"train_loss": "loss", "test_mse": "test MSE"}
+        measured = [
+            f"{name} {trainer.callback_metrics[key]:.4f}"
+            for key, name in known.items()
+            if key in trainer.callback_metrics
+        ]
+        images = trainer.global_step * module.config.training.batch_size * trainer.world_size
+        rate = f"{images / module.seconds:.0f} images/s"
+        if trainer.is_global_zero:
+            epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+            print(f"{epoch}: {', '.join([*measured, rate])}", flush=True)
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
@@ -214,15 +227,30 @@ def derived_seed(*parts: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1)[0])
 
 
+def _require_new(run: Run) -> None:
+    if run.is_started and not run.is_finished:
+        raise RunError(
+            f"{run.path} holds an unfinished run. Continue it with 'condvae train --resume {run.path}', or choose "
+            "another --out."
+        )
+    if run.is_finished:
+        raise RunError(
+            f"{run.path} holds a finished run. Choose another --out, or train it further with 'condvae train --resume "
+            f"{run.path} --trainer.max_epochs N'."
+        )
+    require_empty(run.path)
+
+
 def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any]) -> CVAE:
     torch.manual_seed(config.training.seed)
     module = CVAEModule(CVAE(config.model, Schema(data.train.shape, data.train.classes)), config)
     if checkpoint:
         require_fit(run, module.state_dict(), checkpoint["state_dict"])
-    run.write_config(config)
     interrupt = signal.getsignal(signal.SIGINT)
     with _without_noise():
         trainer = _trainer(config, run, checkpoint)
+        if is_main_process():
+            run.write_config(config)
         try:
             trainer.fit(
                 module,
@@ -237,7 +265,8 @@ def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any
             raise
     remove_if_there(run.path / "hparams.yaml")  # an empty file of Lightning's CSV log
     model = module.model.cpu().eval()
-    save_model(run, model, config, _record(trainer, module, data))
+    if is_main_process():
+        save_model(run, model, config, _record(trainer, module, data))
     return model
 
 
@@ -268,7 +297,10 @@ def _trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.Trai
     options["enable_progress_bar"] = shows_progress and sys.stdout.isatty()
     for name in ("num_sanity_val_steps", "enable_model_summary"):
         options[name] = options[name] or False
-    return pl.Trainer(**options, callbacks=callbacks, default_root_dir=run.path)
+    try:
+        return pl.Trainer(**options, callbacks=callbacks, default_root_dir=run.path)
+    except (MisconfigurationException, ValueError, ImportError) as error:
+        raise ConfigError(f"Lightning's Trainer refuses its options: {error}") from error
 
 
 def _instantiated(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -281,9 +313,10 @@ def _instantiated(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _loggers(run: Run, checkpoint: Mapping[str, Any]) -> list[Logger]:
-    kept = [row for row in run.history() if row["step"] < checkpoint["global_step"]] if checkpoint else []
     log = CSVLogger(run.path, name="", version="")
-    log.experiment.metrics.extend(kept)  # a resumed run continues the log of the first part
+    if checkpoint:  # a resumed run continues the log of the first part
+        kept = [row for row in run.history() if row["step"] < checkpoint["global_step"]]
+        log.experiment.metrics.extend(kept)
     if find_spec("tensorboard") is None:
         return [log]
     return [log, TensorBoardLogger(run.path, name="", version="tensorboard")]

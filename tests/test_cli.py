@@ -99,12 +99,25 @@ def test_generate_without_labels(run: Run, tmp_path: Path, condvae: Cli) -> None
         (["--label", "3", "--z", "1"], "z has the shape (1, 1); this model has 2 latent dimensions"),
         (["--label", "3", "--z", "1", "inf"], "is not finite"),
         (["--label", "3", "--count", "0"], "count = 0 is not possible"),
+        (["--label", "3", "--seed", "-1"], "seed = -1 is not possible"),
         (["--label", "3", "--count", "5", "--z", "1", "1"], "give one of the two"),
     ],
 )
 def test_generate_mistakes(options: list[str], message: str, run: Run, tmp_path: Path, condvae: Cli) -> None:
     assert message in condvae.fails("generate", run.path, *options, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_port_that_cannot_be(run: Run, condvae: Cli) -> None:
+    assert "--port 99999 is not possible; allowed: 1 to 65535" in condvae.fails("explore", run.path, "--port", 99999)
+
+
+def test_what_the_operating_system_refuses_is_no_traceback(condvae: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(argv: list[str]) -> None:
+        raise OSError(28, "No space left on device", "metrics.csv")
+
+    monkeypatch.setitem(cli.COMMANDS, "report", refuse)
+    assert "The operating system refused: [Errno 28] No space left on device: 'metrics.csv'" in condvae.fails("report")
 
 
 def test_generate_where_nobody_may_write(run: Run, nowhere: Path, condvae: Cli) -> None:
@@ -117,13 +130,6 @@ def test_every_command_about_a_run_says_when_there_is_none(name: str, tmp_path: 
     extra = {"generate": ["--out", tmp_path / "out"]}.get(name, [])
     arguments = [name, *(["style"] if name == "figure" else []), tmp_path / "missing", *extra]
     assert f"There is no run folder {tmp_path / 'missing'}. Train one" in condvae.fails(*arguments)
-
-
-def test_evaluate(run: Run, condvae: Cli) -> None:
-    output = condvae("evaluate", run.path)
-    assert "Reconstruction error (test MSE)" in output
-    assert "6. Far out" in output
-    assert f"Written: {run.path / 'evaluation.json'}" in output
 
 
 def test_reproduce_continues_and_refuses_other_settings(run: Run, tmp_path: Path, condvae: Cli, monkeypatch) -> None:

@@ -93,7 +93,20 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(uninterrupted: Path, t
     assert same(weights(uninterrupted), weights(out))
     steps = [[row["step"] for row in Run(path).history()] for path in (uninterrupted, out)]
     assert steps[0] == steps[1]
+    assert "holds a finished run. Choose another --out" in condvae.fails("train", "--out", out)
     assert "is complete after 3 epochs" in condvae.fails("train", "--resume", out)
+
+
+def test_two_processes_share_one_run(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    result = subprocess.run(
+        command("train", "--out", out, "--trainer.accelerator", "cpu", "--trainer.devices", 2, *STEPS,
+                "--trainer.max_epochs", 1, "--trainer.limit_train_batches", 20),
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert result.stdout.count(f"Trained: {out}") == 1
+    assert load(out).parameter_count == 1_143_828
+    assert Run(out).describe()["record"]["steps"] == 20
 
 
 def test_interrupted_it_says_how_to_go_on(tmp_path: Path) -> None:
@@ -165,6 +178,14 @@ def test_trainer_options_that_are_not_possible(bars: Dataset, tmp_path: Path, co
         condvae("train", "--trainer.max_epochs", "many", "--out", tmp_path / "other")
     assert caught.value.code == 2
     assert not (tmp_path / "other").exists()
+
+
+def test_what_the_trainer_refuses(bars: Dataset, tmp_path: Path, condvae: Cli) -> None:
+    message = condvae.fails("train", "--out", tmp_path / "a", "--trainer.accelerator", "tpu")
+    assert "Lightning's Trainer refuses its options: " in message
+    assert not (tmp_path / "a").exists()
+    fit(Config(trainer={"max_steps": 3, "limit_val_batches": 0, "logger": False}), tmp_path / "b", bars)
+    assert Run(tmp_path / "b").describe()["record"]["steps"] == 3
 
 
 def test_a_full_disk_leaves_the_previous_checkpoint_whole(uninterrupted: Path, tmp_path: Path) -> None:
