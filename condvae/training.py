@@ -188,7 +188,9 @@ class ProgressBar(TQDMProgressBar):
         super().__init__(refresh_rate=20)
 
     def get_metrics(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Any]:
-        shown = {name: value for name, value in super().get_metrics(trainer, module).items() if name != "v_num"}
+        measured = super().get_metrics(trainer, module)
+        names = {"train_loss_step": "loss", "test_mse": "test MSE"}
+        shown = {name: measured[key] for key, name in names.items() if key in measured}
         bar = self.train_progress_bar.format_dict
         if bar["elapsed"] and isinstance(module, CVAEModule):
             shown["images/s"] = round(bar["n"] / bar["elapsed"] * module.config.training.batch_size)
@@ -199,12 +201,9 @@ class ProgressLines(pl.Callback):
     """One line an epoch, where the output is not a terminal."""
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
-        known = {"train_loss": "loss", "test_mse": "test MSE"}
-        measured = [
-            f"{name} {trainer.callback_metrics[key]:.4f}"
-            for key, name in known.items()
-            if key in trainer.callback_metrics
-        ]
+        known = trainer.callback_metrics
+        names = {"train_loss_epoch": "loss", "test_mse": "test MSE"}
+        measured = [f"{name} {known[key]:.4f}" for key, name in names.items() if key in known]
         images = trainer.global_step * module.config.training.batch_size * trainer.world_size
         rate = f"{images / module.seconds:.0f} images/s"
         if trainer.is_global_zero:

@@ -43,6 +43,7 @@ def here(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_first_code_block_is_the_library(here: Path) -> None:
+    assert README.index("```") == README.index("```python")
     names: dict[str, object] = {}
     exec(blocks("python")[0], names)
     for name, expected in (

@@ -1,10 +1,15 @@
 """Training on real MNIST through the command line: repeatable, resumable to the bit, and clear when it fails."""
 
+import fcntl
 import os
+import pty
+import re
 import resource
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -95,6 +100,33 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(uninterrupted: Path, t
     assert steps[0] == steps[1]
     assert "holds a finished run. Choose another --out" in condvae.fails("train", "--out", out)
     assert "is complete after 3 epochs" in condvae.fails("train", "--resume", out)
+
+
+def test_in_a_terminal_there_is_a_bar_with_loss_and_rate(tmp_path: Path) -> None:
+    parent, child = pty.openpty()
+    resize(child)
+    process = subprocess.Popen(
+        command("train", "--out", tmp_path / "run", "--trainer.max_epochs", 1, *STEPS), stdout=child, stderr=child
+    )
+    os.close(child)
+    output = b""
+    while chunk := read(parent):
+        output += chunk
+    assert process.wait() == 0
+    assert re.search(r"Epoch 0: 100%.*60/60 .*loss=0\.\d+, test MSE=0\.\d+, images/s=\d+", output.decode())
+
+
+def resize(terminal: int) -> None:
+    """Give a terminal 40 rows and 140 columns."""
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
+
+
+def read(terminal: int) -> bytes:
+    """What a terminal shows next; nothing once the program in it has ended."""
+    try:
+        return os.read(terminal, 65536)
+    except OSError:
+        return b""
 
 
 def test_two_processes_share_one_run(tmp_path: Path) -> None:
