@@ -59,6 +59,11 @@ class Run:
         return self.path / "model.safetensors"
 
     @property
+    def metrics_file(self) -> Path:
+        """What was measured during training."""
+        return self.path / "metrics.csv"
+
+    @property
     def is_finished(self) -> bool:
         """Whether training is complete."""
         return self.description.is_file()
@@ -125,17 +130,29 @@ class Run:
         return description
 
     def history(self) -> list[dict[str, float]]:
-        """The rows of metrics.csv, in order: what was measured at each logged step.
+        """The rows of metrics.csv, in order: what was measured at each logged step; none if there is no such file.
 
         Raises:
-            RunError: metrics.csv is missing or damaged.
+            RunError: metrics.csv is damaged.
         """
-        path = self.path / "metrics.csv"
+        if not self.metrics_file.is_file():
+            return []
         try:
-            with path.open(encoding="utf-8", newline="") as file:
+            with self.metrics_file.open(encoding="utf-8", newline="") as file:
                 return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
         except (OSError, ValueError, TypeError) as error:
-            raise RunError(f"{path} cannot be read ({error}). Restore it, or train again.") from error
+            raise RunError(f"{self.metrics_file} cannot be read ({error}). Restore it, or delete it.") from error
+
+    def write_history(self, rows: list[dict[str, float]]) -> None:
+        """Write metrics.csv.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        with replacing(self.metrics_file) as aside, aside.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, sorted({key for row in rows for key in row}))
+            writer.writeheader()
+            writer.writerows(rows)
 
 
 def save_model(run: Run, model: CVAE, config: Config, record: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from condvae.errors import CondvaeError, ConfigError, unknown
 
 INTERRUPTED = 130
+RECIPE = "paper"
 Arguments = list[str]
 
 
@@ -20,8 +21,8 @@ def reproduce(argv: Arguments) -> None:
     Example: condvae reproduce
     """
     parser = _parser("reproduce", reproduce)
-    parser.add_argument("--out", type=Path, default=Path("runs/paper"), help="run folder (default: runs/paper)")
-    parser.add_argument("--seed", type=int, default=0, help="decides everything random (default: 0)")
+    parser.add_argument("--out", type=Path, default=Path("runs/paper"), help="run folder (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="decides everything random (default: %(default)s)")
     arguments = parser.parse_args(argv)
 
     from condvae.report import summary
@@ -42,7 +43,7 @@ def train(argv: Arguments) -> None:
     Example: condvae train --recipe paper --out runs/mine --model.latent 8 --trainer.max_epochs 5
     """
     first = ArgumentParser(add_help=False)
-    first.add_argument("--recipe", default="paper")
+    first.add_argument("--recipe", default=RECIPE)
     first.add_argument("--resume", type=Path)
     chosen, _ = first.parse_known_args([argument for argument in argv if argument not in ("-h", "--help")])
 
@@ -55,7 +56,7 @@ def train(argv: Arguments) -> None:
     base = load_recipe(chosen.recipe) if chosen.resume is None else Run(chosen.resume).config()
     usage = "condvae train [--recipe NAME|FILE.yaml] [--data SOURCE] [--out RUN] [--resume RUN] [any setting]"
     parser = SettingsParser(**_parser_texts("train", train), usage=usage)
-    parser.add_argument("--recipe", default="paper", help=f"one of {', '.join(recipe_names())}, or a YAML file")
+    parser.add_argument("--recipe", default=RECIPE, help=f"one of {', '.join(recipe_names())}, or a YAML file")
     parser.add_argument("--resume", metavar="RUN", help="continue the run in this folder, with its own settings")
     parser.add_argument("--out", help="run folder, new or empty (default: runs/RECIPE)")
     parser.add_argument("--data", help="data source: mnist, or idx:DIR")
@@ -63,7 +64,10 @@ def train(argv: Arguments) -> None:
     parser.add_class_arguments(TrainingConfig, "training", instantiate=False)
     add_trainer_options(parser)
     parser.set_defaults(_dotted({"data": base.data, "model": vars(base.model), "training": vars(base.training)}))
-    parser.set_defaults(_dotted({"trainer": base.trainer}))
+    try:
+        parser.set_defaults(_dotted({"trainer": base.trainer}))
+    except KeyError as error:
+        raise ConfigError(f"Lightning's Trainer has no option that the recipe names: {error.args[0]}") from error
     settings = parser.parse_args(argv).as_dict()
     parts = {name: settings[name] for name in ("data", "model", "training")}
     config = Config.from_dict({**parts, "trainer": changed_options(settings["trainer"])})
@@ -71,7 +75,8 @@ def train(argv: Arguments) -> None:
     out = chosen.resume or Path(settings["out"] or f"runs/{Path(chosen.recipe).stem}")
     try:
         if chosen.resume:
-            resume(out, config)
+            _require_same(base, config, settings)
+            resume(out, config.trainer)
         else:
             fit(config, out)
     except KeyboardInterrupt:
@@ -110,10 +115,11 @@ def figure(argv: Arguments) -> None:
     parser.add_argument("--out", type=Path, help="file ending in .png or .svg (default: RUN/figures/NAME.png)")
     arguments = parser.parse_args(argv)
 
-    from condvae.figures import save_figure
+    from condvae.figures import require_format, save_figure
     from condvae.gallery import draw_figure
 
     out = arguments.out or arguments.run / "figures" / f"{arguments.name}.png"
+    require_format(out)
     save_figure(draw_figure(arguments.name, _study(arguments), arguments.labels, arguments.z), out)
     print(f"Written: {out}")
 
@@ -138,11 +144,13 @@ def generate(argv: Arguments) -> None:
     """
     parser = _run_parser("generate", generate)
     parser.add_argument("--label", nargs="+", metavar="LABEL", help="one label or several; none for a model without")
-    parser.add_argument("--count", type=int, default=1, help="images of each label (default: 1)")
-    parser.add_argument("--seed", type=int, default=0, help="decides the draw from the prior (default: 0)")
+    parser.add_argument("--count", type=int, default=1, help="images of each label (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="decides the draw from the prior (default: %(default)s)")
     _add_z(parser)
     parser.add_argument("--out", type=Path, required=True, help="new folder, or a file ending in .npz")
     arguments = parser.parse_args(argv)
+    if arguments.count < 1:
+        raise ConfigError(f"--count {arguments.count} is not possible; ask for at least 1 image.")
 
     from condvae.checkpoint import load
     from condvae.files import require_empty
@@ -173,8 +181,8 @@ def explore(argv: Arguments) -> None:
     Example: condvae explore runs/paper
     """
     parser = _run_parser("explore", explore)
-    parser.add_argument("--port", type=int, default=7860, help="port to serve on (default: 7860)")
-    parser.add_argument("--host", default="127.0.0.1", help="address to bind to (default: 127.0.0.1, this machine)")
+    parser.add_argument("--port", type=int, default=7860, help="port to serve on (default: %(default)s)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to bind to (default: %(default)s, this machine)")
     arguments = parser.parse_args(argv)
 
     if not 0 < arguments.port < 65536:
@@ -334,6 +342,19 @@ def _study(arguments: Namespace) -> Any:
     from condvae.study import Study
 
     return Study(Run(arguments.run))
+
+
+def _require_same(base: Any, config: Any, settings: dict[str, Any]) -> None:
+    """A resumed run keeps its settings; only options of the Trainer may differ."""
+    before, now = (_dotted({**part.to_dict(), "trainer": None}) for part in (base, config))
+    changed = [f"--{name}" for name in before if before[name] != now[name]]
+    changed += ["--out"] if settings["out"] else []
+    changed += ["--recipe"] if settings["recipe"] != RECIPE else []
+    if changed:
+        raise ConfigError(
+            f"--resume continues a run with its own settings; {', '.join(changed)} cannot be given with it. Leave it "
+            "out, or start a new run with --out. Options of the Trainer, such as --trainer.max_epochs, can be changed."
+        )
 
 
 def _dotted(settings: dict[str, Any]) -> dict[str, Any]:

@@ -4,17 +4,19 @@ A recipe is a YAML file with the settings that differ from these defaults.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
 from condvae.errors import ConfigError, unknown
 
 Settings = TypeVar("Settings")
+# Ten epochs, and one device of the best kind there is, because several would multiply the batch.
+TRAINER = {"max_epochs": 10, "devices": 1}
 RECIPES = Path(str(files("condvae"))) / "recipes"
 
 
@@ -96,15 +98,16 @@ class Config:
         data: the data source, such as "mnist" or "idx:DIR".
         model: what the model is made of.
         training: how it is trained.
-        trainer: options of Lightning's Trainer that differ from Lightning's own defaults.
+        trainer: options of Lightning's Trainer that differ from Lightning's own defaults; TRAINER where not given.
     """
 
     data: str = "mnist"
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
-    trainer: dict[str, Any] = field(default_factory=lambda: {"max_epochs": 10})
+    trainer: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "trainer", {**TRAINER, **self.trainer})
         if self.training.beta > 0 and (self.model.likelihood == "mse" or self.model.posterior == "point"):
             raise ConfigError(
                 f"training.beta = {self.training.beta} weighs a KL term, which model.likelihood = "
@@ -128,8 +131,12 @@ class Config:
         Raises:
             ConfigError: a name is unknown, or a value is not possible.
         """
-        parts = {"model": ModelConfig, "training": TrainingConfig}
-        values = {name: _build(parts[name], value) if name in parts else value for name, value in settings.items()}
+        if not isinstance(settings, Mapping):
+            raise ConfigError(f"Settings by name are needed, not {settings!r}.")
+        values = dict(settings)
+        for name, kind in (("model", ModelConfig), ("training", TrainingConfig)):
+            if name in values:
+                values[name] = _build(kind, values[name])
         return _build(cls, values)
 
 
@@ -146,9 +153,7 @@ def load_recipe(name: str) -> Config:
         settings = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"Cannot read the recipe {path}: {error}. Check the path and the YAML.") from error
-    if not isinstance(settings or {}, Mapping):
-        raise ConfigError(f"The recipe {path} holds a {type(settings).__name__}, where settings by name are needed.")
-    return Config.from_dict(settings or {})
+    return Config.from_dict({} if settings is None else settings)
 
 
 def recipe_names() -> list[str]:
@@ -159,16 +164,26 @@ def recipe_names() -> list[str]:
 def _build(kind: type[Settings], values: Any) -> Settings:
     if not isinstance(values, Mapping):
         raise ConfigError(f"{kind.__name__} needs settings by name, not {values!r}.")
-    known = [part.name for part in fields(kind)]  # type: ignore[arg-type]
+    types = get_type_hints(kind)
     for name in values:
-        if name not in known:
-            raise ConfigError(unknown("setting", str(name), known))
-    try:
-        return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
-    except TypeError as error:
-        raise ConfigError(
-            f"A setting of {kind.__name__} has the wrong type: {error}. Given: {dict(values)}."
-        ) from error
+        if name not in types:
+            raise ConfigError(unknown("setting", str(name), types))
+    return kind(**{name: _typed(f"{kind.__name__}.{name}", types[name], value) for name, value in values.items()})
+
+
+def _typed(name: str, wanted: Any, value: Any) -> Any:
+    """A value as the type that a setting wants: lists as tuples, and numbers that YAML took for text, such as 1e-3."""
+    if get_origin(wanted) is tuple and isinstance(value, (list, tuple)):
+        return tuple(_typed(name, get_args(wanted)[0], part) for part in value)
+    if wanted is float and isinstance(value, (int, str)) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    if not isinstance(value, get_origin(wanted) or wanted) or (isinstance(value, bool) and wanted is not bool):
+        kind = "a list" if get_origin(wanted) is tuple else getattr(wanted, "__name__", str(wanted))
+        raise ConfigError(f"{name} = {value!r} is a {type(value).__name__}, where {kind} is needed. Correct it.")
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -86,7 +86,9 @@ def load_data(source: str) -> Dataset:
     if source == "mnist":
         train, test = _read_idx_folder(mnist.fetch())
     elif kind == "idx" and argument:
-        train, test = _read_idx_folder(Path(argument).expanduser())
+        folder = Path(argument).expanduser().absolute()  # so that a run finds it from anywhere
+        source = f"idx:{folder}"
+        train, test = _read_idx_folder(folder)
     else:
         raise ConfigError(f"There is no data source '{source}'. Known: 'mnist', 'idx:DIR'.")
     return Dataset(source, train, test)

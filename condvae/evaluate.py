@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from math import sqrt
 
 import torch
 from torch import Tensor
@@ -48,9 +49,7 @@ def evaluate(study: Study) -> Evaluation:
         posterior_sd=measure(
             deviations.mean(1), "standard deviation of q(z|x,y), mean over latent dimensions, test images"
         ),
-        code_sd=measure(
-            study.train_codes.std(0), "standard deviation of posterior means over training images, per dimension"
-        ),
+        code_sd=_code_sd(study),
         **_accuracies(study),
     )
 
@@ -58,6 +57,13 @@ def evaluate(study: Study) -> Evaluation:
 def save_evaluation(study: Study, evaluation: Evaluation) -> None:
     """Write evaluation.json into the run folder."""
     write_text(study.run.path / "evaluation.json", json.dumps(asdict(evaluation), indent=2) + "\n")
+
+
+def _code_sd(study: Study) -> Measurement:
+    count = len(study.train_codes)
+    spread = study.train_codes.double().std(0).mean().item()
+    protocol = "standard deviation of the posterior means over training images, mean over latent dimensions"
+    return Measurement(spread, spread / sqrt(2 * count), count, protocol)  # the error as for a Gaussian
 
 
 def _accuracies(study: Study) -> dict[str, Measurement | None]:

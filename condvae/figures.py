@@ -125,25 +125,23 @@ def points(
 
 
 def lines(
-    series: Mapping[str, tuple[Sequence[float], Sequence[float]]], names: tuple[str, str], percent: bool = False
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]], horizontal: str, percent: bool = False
 ) -> Figure:
-    """Curves over a common axis.
+    """Curves over a common axis, one panel each.
 
     Args:
-        series: name to (horizontal, vertical) values.
-        names: of the two axes.
-        percent: whether the vertical axis runs from 0 to 100.
+        series: the name of the vertical axis to (horizontal, vertical) values.
+        horizontal: the name of the horizontal axis.
+        percent: whether the vertical axes run from 0 to 100.
     """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(5.0, 3.2))
-        axis = figure.subplots()
-        for index, (name, (horizontal, vertical)) in enumerate(series.items()):
-            axis.plot(horizontal, vertical, label=name, color=COLOURS(index), marker="o", markersize=3.5)
-        axis.set(xlabel=names[0], ylabel=names[1])
-        if percent:
-            axis.set_ylim(0, 100)
-        if len(series) > 1:
-            axis.legend()
+        figure = Figure(figsize=(1.5 + 3.0 * len(series), 3.0))
+        axes = figure.subplots(1, len(series), squeeze=False)[0]
+        for axis, (name, values) in zip(axes, series.items(), strict=True):
+            axis.plot(*values, color=COLOURS(0), marker="o", markersize=3.5)
+            axis.set(xlabel=horizontal, ylabel=name)
+            if percent:
+                axis.set_ylim(0, 100)
     return figure
 
 
@@ -154,12 +152,21 @@ def save_figure(figure: Figure, path: Path) -> None:
         ConfigError: the file ends in something else.
         StorageError: it cannot be written.
     """
+    require_format(path)
     ending = path.suffix.lower()
-    if ending not in FORMATS:
-        raise ConfigError(f"A figure cannot be written to '{path}': name a file that ends in {' or '.join(FORMATS)}.")
     metadata = {"Date": None} if ending == ".svg" else {}
     with mpl.rc_context(STYLE), replacing(path) as aside:
         figure.savefig(aside, format=ending[1:], metadata=metadata)
+
+
+def require_format(path: Path) -> None:
+    """Make sure that a figure can be written in the format that a file's ending names.
+
+    Raises:
+        ConfigError: it ends in something else than FORMATS.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise ConfigError(f"A figure cannot be written to '{path}': name a file that ends in {' or '.join(FORMATS)}.")
 
 
 def point(vector: NDArray[np.float32]) -> str:

@@ -18,7 +18,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the folder cannot be made, or the file cannot be written.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    path = path.absolute()
+    aside = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield aside

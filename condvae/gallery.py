@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from condvae import figures
@@ -15,11 +15,15 @@ from condvae.images import contact_sheet
 from condvae.sampling import as_vectors, generate, reconstruct
 from condvae.study import Study
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 ROW = ((-5, -5), (-1, -1), (0, 0), (1, 1), (5, 5))
 GRID = ((-3, 3), (1, -1), (3, 3), (-1, -1), (0, 0), (1, 1), (-3, -3), (-1, 1), (3, -3))
 PLANE_LIMIT = 3.0
 PLANE_SIDE = 20
 TSNE_IMAGES = 5000
+TSNE_AXES = ("t-SNE 1", "t-SNE 2")
 PAIRS = 10
 
 Labels = Sequence[str] | None
@@ -38,14 +42,14 @@ class Drawing:
         needs: what a model must have for that.
     """
 
-    draw: Callable[[Study, Labels, Vectors], Figure]
+    draw: Callable[[Study, Labels, Vectors], "Figure"]
     caption: str
     options: tuple[str, ...] = ()
     applies: Callable[[Study], bool] = lambda _: True
     needs: str = "nothing"
 
 
-def draw_figure(name: str, study: Study, labels: Labels = None, z: Vectors = None) -> Figure:
+def draw_figure(name: str, study: Study, labels: Labels = None, z: Vectors = None) -> "Figure":
     """Draw a figure of a trained model.
 
     Args:
@@ -72,21 +76,21 @@ def draw_figure(name: str, study: Study, labels: Labels = None, z: Vectors = Non
     return drawing.draw(study, labels, z)
 
 
-def _style(study: Study, labels: Labels, z: Vectors) -> Figure:
+def _style(study: Study, labels: Labels, z: Vectors) -> "Figure":
     vectors = _vectors(study, z, ROW)
     rows = [generate(study.model, label, z=vectors) for label in _labels(study, labels, ("3",))]
     names = [f"label {label}" for label in _labels(study, labels, ("3",)) if label is not None]
     return figures.tiles(np.stack(rows), [figures.point(vector) for vector in vectors], names)
 
 
-def _compare(study: Study, labels: Labels, z: Vectors) -> Figure:
+def _compare(study: Study, labels: Labels, z: Vectors) -> "Figure":
     vectors = _vectors(study, z, GRID)
     chosen = _labels(study, labels, ("4", "9"))
     images = np.stack([generate(study.model, label, z=vectors) for label in chosen])
     return figures.grids(images, vectors, 3, [_title(label) for label in chosen])
 
 
-def _manifold(study: Study, labels: Labels, z: Vectors) -> Figure:
+def _manifold(study: Study, labels: Labels, z: Vectors) -> "Figure":
     half_tile = PLANE_LIMIT / PLANE_SIDE
     axis = np.linspace(-PLANE_LIMIT + half_tile, PLANE_LIMIT - half_tile, PLANE_SIDE)
     vectors = _vectors(study, None, [(first, second) for second in axis[::-1] for first in axis])
@@ -95,25 +99,24 @@ def _manifold(study: Study, labels: Labels, z: Vectors) -> Figure:
     return figures.plane(sheets, PLANE_LIMIT, [_title(label) for label in chosen])
 
 
-def _latent(study: Study, labels: Labels, z: Vectors) -> Figure:
+def _latent(study: Study, labels: Labels, z: Vectors) -> "Figure":
     codes, known = study.test_codes[0].numpy(), study.test_labels.numpy()
     shown = _of_labels(study, labels)
     return figures.points(codes[shown, :2], known[shown], study.model.schema.classes, ("$z_0$", "$z_1$"))
 
 
-def _tsne(study: Study, labels: Labels, z: Vectors) -> Figure:
+def _tsne(study: Study, labels: Labels, z: Vectors) -> "Figure":
     from sklearn.manifold import TSNE
 
-    shown = _of_labels(study, labels)[:TSNE_IMAGES]
+    subject = study.autoencoder or study
+    shown = np.random.default_rng(0).permutation(_of_labels(subject, labels))[:TSNE_IMAGES]
     perplexity = min(30.0, (len(shown) - 1) / 3)
-    embedded = TSNE(2, perplexity=perplexity, init="random", random_state=0).fit_transform(
-        study.test_codes[0][shown].numpy()
-    )
-    known = study.test_labels[shown].numpy()
-    return figures.points(embedded, known, study.model.schema.classes, ("t-SNE 1", "t-SNE 2"))
+    codes = subject.test_codes[0][shown].numpy()
+    embedded = TSNE(2, perplexity=perplexity, init="random", random_state=0).fit_transform(codes)
+    return figures.points(embedded, subject.test_labels[shown].numpy(), subject.model.schema.classes, TSNE_AXES)
 
 
-def _reconstructions(study: Study, labels: Labels, z: Vectors) -> Figure:
+def _reconstructions(study: Study, labels: Labels, z: Vectors) -> "Figure":
     known = study.test_labels
     wanted = [study.model.schema.classes.index(name) for name in _known_classes(study, labels)]
     each = -(-PAIRS // len(wanted))
@@ -124,22 +127,21 @@ def _reconstructions(study: Study, labels: Labels, z: Vectors) -> Figure:
     return figures.tiles(images, [study.model.schema.classes[known[index]] for index in shown], ["test", "model"])
 
 
-def _curves(study: Study, labels: Labels, z: Vectors) -> Figure:
+def _curves(study: Study, labels: Labels, z: Vectors) -> "Figure":
     rows = study.run.history()
+    unit = "" if study.model.config.likelihood == "mse" else ", nats per image"
+    panels = {"train_loss_epoch": f"training loss, with dropout{unit}", "test_mse": "test MSE, from the posterior mean"}
     series = {}
-    for key, name in (("train_loss_epoch", "training loss (with dropout)"), ("test_mse", "test MSE (posterior mean)")):
+    for key, name in panels.items():
         known = [row for row in rows if key in row]
-        if known:
-            series[name] = ([row["epoch"] + 1 for row in known], [row[key] for row in known])
-    return figures.lines(series, ("epoch", "loss"))
+        series[name] = ([row["epoch"] + 1 for row in known], [row[key] for row in known])
+    return figures.lines(series, "epoch")
 
 
-def _radius(study: Study, labels: Labels, z: Vectors) -> Figure:
+def _radius(study: Study, labels: Labels, z: Vectors) -> "Figure":
     accuracy = accuracy_over_radius(study)
     percent = [100 * accuracy[radius] for radius in RADII]
-    return figures.lines(
-        {"accuracy": (RADII, percent)}, ("radius of the circle in z", "judged as labelled (%)"), percent=True
-    )
+    return figures.lines({"judged as labelled, %": (RADII, percent)}, "radius of the circle in z", percent=True)
 
 
 def _has_plane(study: Study) -> bool:
@@ -190,7 +192,8 @@ FIGURES = {
     ),
     "tsne": Drawing(
         _tsne,
-        f"t-SNE of the latent vectors of {TSNE_IMAGES:,} test images, coloured by label.",
+        f"t-SNE of the latent vectors of test images ({TSNE_IMAGES:,} at most), coloured by label; of the plain "
+        "autoencoder where one was trained beside the model.",
         options=("labels",),
     ),
 }

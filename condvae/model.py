@@ -67,7 +67,7 @@ class CVAE(nn.Module):
         """p(x|z,y): latent vectors (B, Z) and labels int64 (B,) to a distribution over images (B, C, H, W)."""
         return self.likelihood(z, self.conditions(labels))
 
-    def elbo(self, x: Tensor, labels: Tensor, beta: float = 1.0) -> Bound:
+    def elbo(self, x: Tensor, labels: Tensor, beta: float) -> Bound:
         """The evidence lower bound, estimated with one sample of z for each image.
 
         Args:

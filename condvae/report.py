@@ -13,6 +13,7 @@ from condvae.evaluate import Evaluation
 from condvae.figures import save_figure
 from condvae.files import write_text
 from condvae.gallery import FIGURES, draw_figure
+from condvae.judge import judge_card
 from condvae.metrics import Measurement
 from condvae.study import Study
 
@@ -55,9 +56,12 @@ def write_report(study: Study, evaluation: Evaluation, claims: list[Claim]) -> P
         model=study.model,
         record=study.description["record"],
         settings=_flat(study.description["config"]),
+        test_mse=evaluation.test_mse,
         metrics=_metrics(evaluation),
         claims=claims,
-        pictures=_pictures(study),
+        pictures=[_picture(study, name) for name in report_figures(study)],
+        judge=judge_card() if study.judge else None,
+        companion=study.autoencoder and study.autoencoder.description,
     )
     path = study.run.path / "report.html"
     write_text(path, page)
@@ -77,24 +81,15 @@ def summary(evaluation: Evaluation, claims: list[Claim]) -> str:
 
 
 def report_figures(study: Study) -> list[str]:
-    """Names of the figures that say something about a model: t-SNE only where there is no plane to look at."""
+    """Names of the figures that say something about a model: t-SNE only where a plane would not show it all."""
     names = [name for name, drawing in FIGURES.items() if drawing.applies(study)]
-    return [name for name in names if name != "tsne" or study.model.config.latent > 2]
+    return [name for name in names if name != "tsne" or study.autoencoder or study.model.config.latent > 2]
 
 
-def _pictures(study: Study) -> list[Picture]:
-    pictures = [_picture(study, name, study) for name in report_figures(study)]
-    if study.autoencoder is not None:
-        pictures.append(
-            _picture(study, "tsne", study.autoencoder, " The model is the plain autoencoder beside this one.")
-        )
-    return pictures
-
-
-def _picture(study: Study, name: str, subject: Study, remark: str = "") -> Picture:
+def _picture(study: Study, name: str) -> Picture:
     path = study.run.path / "figures" / f"{name}.png"
-    save_figure(draw_figure(name, subject), path)
-    return Picture(name, FIGURES[name].caption + remark, b64encode(path.read_bytes()).decode("ascii"))
+    save_figure(draw_figure(name, study), path)
+    return Picture(name, FIGURES[name].caption, b64encode(path.read_bytes()).decode("ascii"))
 
 
 def _metrics(evaluation: Evaluation) -> list[tuple[str, Measurement]]:

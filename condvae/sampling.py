@@ -145,7 +145,7 @@ def as_vectors(model: CVAE, z: ArrayLike) -> Tensor:
         InputError: they are no numbers, have the wrong length, or are not finite.
     """
     try:
-        vectors = torch.as_tensor(np.asarray(z, dtype=np.float32))
+        vectors = torch.as_tensor(np.asarray(_detached(z), dtype=np.float32))
     except (TypeError, ValueError) as error:
         raise InputError(f"z = {z!r} cannot be read as numbers: {error}.") from error
     latent = model.config.latent
@@ -182,7 +182,7 @@ def _labels(model: CVAE, labels: Labels) -> Tensor:
         if model.conditions.width:
             raise InputError(f"This model needs a label. Choose from {', '.join(model.conditions.classes)}.")
         return torch.zeros(1, dtype=torch.int64)
-    given = np.atleast_1d(np.asarray(labels, dtype=object)).tolist()
+    given = np.atleast_1d(np.asarray(_detached(labels), dtype=object)).tolist()
     if not given:
         raise InputError("The list of labels is empty; at least one is needed.")
     return torch.tensor([model.conditions.index(label) for label in given])
@@ -195,8 +195,13 @@ def _labels_for(model: CVAE, labels: Labels, count: int) -> Tensor:
     return known.expand(count)
 
 
+def _detached(values: Any) -> Any:
+    """A tensor as an array, wherever it lives and whatever gradients it has; anything else as it is."""
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else values
+
+
 def _images(model: CVAE, images: ArrayLike) -> Tensor:
-    given = np.asarray(images)
+    given = np.asarray(_detached(images))
     shape = model.schema.shape
     if given.ndim == 3 and shape[0] == 1:
         given = given[:, np.newaxis]

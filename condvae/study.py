@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from condvae.checkpoint import Run, load
+from condvae.config import Schema
 from condvae.data import Dataset, LabelledImages, load_data
+from condvae.errors import DataError
 from condvae.judge import Judge, load_judge
 from condvae.sampling import decode, encode_all
 
@@ -33,8 +35,19 @@ class Study:
 
     @cached_property
     def data(self) -> Dataset:
-        """The data that the model was trained on."""
-        return load_data(self.description["config"]["data"])
+        """The data that the model was trained on.
+
+        Raises:
+            DataError: the source cannot be had, or holds other images or classes than it did then.
+        """
+        data = load_data(self.description["config"]["data"])
+        found = Schema(data.train.shape, data.train.classes)
+        if found != self.model.schema:
+            raise DataError(
+                f"'{data.source}' holds images {found.shape} of {len(found.classes)} classes now; {self.run.path} was "
+                f"trained on images {self.model.schema.shape} of {len(self.model.schema.classes)}. Restore the data."
+            )
+        return data
 
     @cached_property
     def judge(self) -> Judge | None:
@@ -96,9 +109,10 @@ class Study:
         parts = []
         for label in range(len(self.model.schema.classes)):
             codes = self.train_codes[self.train_labels == label].double()
-            spread = torch.linalg.cholesky(torch.atleast_2d(codes.T.cov()))
+            # by eigenvalues, because codes may lie in fewer dimensions than there are
+            values, directions = torch.linalg.eigh(torch.atleast_2d(codes.T.cov()))
             noise = torch.randn(SAMPLES_PER_CLASS, codes.shape[1], generator=generator, dtype=torch.double)
-            parts.append(codes.mean(0) + noise @ spread.T)
+            parts.append(codes.mean(0) + (noise * values.clamp(min=0).sqrt()) @ directions.T)
         labels = torch.arange(len(parts)).repeat_interleave(SAMPLES_PER_CLASS)
         return torch.cat(parts).float(), labels
 

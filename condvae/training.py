@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -26,17 +27,16 @@ from jsonargparse import ArgumentError, ArgumentParser
 from lightning.fabric.plugins.io import TorchCheckpointIO
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.rank_zero import rank_zero_only
-from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from condvae.checkpoint import Run, load_checkpoint, require_fit, save_checkpoint, save_model
-from condvae.config import Config, Schema
+from condvae.config import TRAINER, Config, Schema
 from condvae.data import Dataset, LabelledImages, load_data
 from condvae.errors import ConfigError, RunError, TrainingError
-from condvae.files import remove_if_there, require_empty
+from condvae.files import require_empty
 from condvae.metrics import squared_error
 from condvae.model import CVAE
 from condvae.sampling import unit
@@ -68,29 +68,35 @@ def fit(config: Config, out: Path, data: Dataset | None = None) -> CVAE:
     """
     if is_main_process():
         _require_new(Run(out))
-    return _train(config, Run(out), data or load_data(config.data), {})
+    images = data or load_data(config.data)
+    return _train(replace(config, data=images.source), Run(out), images, {})
 
 
-def resume(path: Path, config: Config | None = None, data: Dataset | None = None) -> CVAE:
-    """Continue an interrupted run from its last completed epoch, to the same end as if it had never stopped.
+def resume(path: Path, trainer: Mapping[str, Any] | None = None, data: Dataset | None = None) -> CVAE:
+    """Continue a run from its last completed epoch, to the same end as if it had never stopped.
 
     Args:
         path: the run folder.
-        config: settings to continue with, where they differ from the folder's own, such as more epochs.
-        data: the images, where they do not come from `config.data`.
+        trainer: all options of the Trainer, where they shall differ from the run's own, such as more epochs. The
+            other settings stay what they are: a run with other settings is another run.
+        data: the images, where they do not come from the run's own source.
 
     Raises:
-        RunError: there is no run in `path`, its checkpoint is damaged, refused or does not fit, or the
+        RunError: there is no run in `path`, its checkpoint is missing, damaged, refused or does not fit, or the
             run is complete; and as `fit`.
     """
     run = Run(path)
-    config = config or run.config()
-    content = load_checkpoint(run.checkpoint) if run.checkpoint.is_file() else {}
-    epochs = content["epoch"] + 1 if content else 0
-    if run.is_finished and epochs >= (config.trainer.get("max_epochs") or 0):
+    before = run.config()
+    config = before if trainer is None else replace(before, trainer=dict(trainer))
+    content = _resumable(run) if run.checkpoint.is_file() else {}
+    if run.is_finished and not content:
         raise RunError(
-            f"The run in {path} is complete after {epochs} epochs. To train it further, "
-            f"set --trainer.max_epochs to more than {epochs}."
+            f"The run in {path} is finished and has no cvae.ckpt to go on from. Train again, into another folder."
+        )
+    if is_main_process() and run.is_finished and config.trainer == before.trainer:
+        raise RunError(
+            f"The run in {path} is complete after {content['epoch'] + 1} epochs. To train it further, "
+            "set --trainer.max_epochs to more."
         )
     return _train(config, run, data or load_data(config.data), content)
 
@@ -107,9 +113,9 @@ def add_trainer_options(parser: ArgumentParser) -> ArgumentParser:
 
 
 def changed_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that differ from the Trainer's own defaults."""
+    """The options that differ from the Trainer's own defaults, and those for which condvae has a default of its own."""
     defaults = add_trainer_options(ArgumentParser()).get_defaults().trainer.as_dict()
-    return {name: value for name, value in options.items() if value != defaults[name]}
+    return {name: value for name, value in options.items() if value != defaults[name] or name in TRAINER}
 
 
 class ShuffledBatches(Sampler[Tensor]):
@@ -158,18 +164,18 @@ class CVAEModule(pl.LightningModule):
         loss = -self.model.elbo(unit(images), labels, self.config.training.beta).value.mean()
         if not loss.isfinite():
             raise TrainingError(
-                f"The loss is {loss.item()} at step {self.global_step} (epoch {self.current_epoch}). Try a lower "
-                f"--training.learning_rate than {self.config.training.learning_rate}, or "
+                f"The loss is {loss.item()} at step {self.global_step} (epoch {self.current_epoch}). Start again with "
+                f"a lower --training.learning_rate than {self.config.training.learning_rate}, or with "
                 "--trainer.gradient_clip_val 1. The checkpoint of the last completed epoch is kept."
             )
-        self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(images))
+        self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(images), sync_dist=True)
         return loss
 
     def validation_step(self, batch: Batch, index: int) -> None:
         images, labels = batch
         reconstruction = self.model.decode(self.model.encode(unit(images), labels).mean, labels).mean
         error = squared_error(unit(images), reconstruction).mean()
-        self.log("test_mse", error, prog_bar=True, batch_size=len(images))
+        self.log("test_mse", error, prog_bar=True, batch_size=len(images), sync_dist=True)
 
     def on_train_epoch_end(self) -> None:
         self.log("seconds", self.seconds)
@@ -211,6 +217,39 @@ class ProgressLines(pl.Callback):
             print(f"{epoch}: {', '.join([*measured, rate])}", flush=True)
 
 
+class CsvLog(Logger):
+    """metrics.csv in the run folder; a resumed run continues the rows of its first part.
+
+    Lightning's own CSV log starts anew when it is opened, and so would lose them.
+    """
+
+    def __init__(self, run: Run, rows: list[dict[str, float]]) -> None:
+        super().__init__()
+        self.run, self.rows = run, rows
+
+    @property
+    def name(self) -> str:
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    def log_hyperparams(self, params: Any, *args: Any, **options: Any) -> None:
+        """The settings are in config.yaml."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        self.rows.append({"step": float(step or 0), **metrics})
+        # whole epochs at once, because every write is a whole file
+        if "seconds" in metrics:
+            self.run.write_history(self.rows)
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        self.run.write_history(self.rows)
+
+
 class SafeCheckpointIO(TorchCheckpointIO):
     """Checkpoints that are written whole or not at all, and read without executing what is in them."""
 
@@ -224,6 +263,17 @@ class SafeCheckpointIO(TorchCheckpointIO):
 def derived_seed(*parts: int) -> int:
     """One seed out of several numbers, so that no two uses share a random stream."""
     return int(np.random.SeedSequence(parts).generate_state(1)[0])
+
+
+def _resumable(run: Run) -> dict[str, Any]:
+    content = load_checkpoint(run.checkpoint)
+    missing = {"epoch", "global_step", "state_dict", "optimizer_states", "loops"} - content.keys()
+    if missing:
+        raise RunError(
+            f"{run.checkpoint} is no training checkpoint: it has no {', '.join(sorted(missing))}. Restore it, or "
+            "delete it and train again."
+        )
+    return content
 
 
 def _require_new(run: Run) -> None:
@@ -262,7 +312,6 @@ def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any
             if trainer.interrupted:
                 raise KeyboardInterrupt from None
             raise
-    remove_if_there(run.path / "hparams.yaml")  # an empty file of Lightning's CSV log
     model = module.model.cpu().eval()
     if is_main_process():
         save_model(run, model, config, _record(trainer, module, data))
@@ -273,8 +322,7 @@ def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any
 def _without_noise() -> Iterator[None]:
     """Silence what Lightning warns of although it is meant to be so."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PossibleUserWarning)
-        for message in ("Experiment logs directory", "Checkpoint directory", r"`isinstance\(treespec"):
+        for message in (r"The '\w+' does not have many workers", "Checkpoint directory", r"`isinstance\(treespec"):
             warnings.filterwarnings("ignore", message=message)
         yield
 
@@ -312,10 +360,8 @@ def _instantiated(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _loggers(run: Run, checkpoint: Mapping[str, Any]) -> list[Logger]:
-    log = CSVLogger(run.path, name="", version="")
-    if checkpoint:  # a resumed run continues the log of the first part
-        kept = [row for row in run.history() if row["step"] < checkpoint["global_step"]]
-        log.experiment.metrics.extend(kept)
+    kept = [row for row in run.history() if row["step"] < checkpoint["global_step"]] if checkpoint else []
+    log = CsvLog(run, kept)
     if find_spec("tensorboard") is None:
         return [log]
     return [log, TensorBoardLogger(run.path, name="", version="tensorboard")]
@@ -348,5 +394,4 @@ def _record(trainer: pl.Trainer, module: CVAEModule, data: Dataset) -> dict[str,
         "threads": torch.get_num_threads(),
         "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "versions": {name: version(name) for name in packages},
-        "command": ["condvae", *sys.argv[1:]],
     }

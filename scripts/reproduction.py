@@ -22,8 +22,6 @@ REFERENCES = {
     "test_mse": 0.0328,
     "posterior_sd": 7e-4,
     "code_sd": 1.4,
-    "accuracy_encoded": 0.940,
-    "accuracy_prior": 0.873,
 }
 Results = list[tuple[Evaluation, list[Claim]]]
 

@@ -6,10 +6,11 @@ import torch
 
 from condvae.data import LabelledImages, load_data
 from condvae.judge import JudgeTraining, save_judge, train_judge
+from condvae.sampling import unit
 
 
 def tensors(part: LabelledImages) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.from_numpy(part.images) / 255.0, torch.from_numpy(part.labels)
+    return unit(torch.from_numpy(part.images)), torch.from_numpy(part.labels)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from condvae.claims import (
     far_out_alike,
     has_claims,
     label_decides,
+    largest_step,
     measure_claims,
     neighbours_in_autoencoder,
     pair_rank,
@@ -94,6 +95,25 @@ def test_a_decoder_that_ignores_the_label_fails_the_first_claim(study: Study) ->
     assert claim.findings[0].value < 0.3
     assert style_is_shared(broken).findings[0].value == pytest.approx(1, abs=1e-5)
     assert all(finding.value == 0 for finding in far_out_alike(broken).findings)
+
+
+def test_a_jump_is_not_continuous() -> None:
+    across = torch.linspace(0, 1, 41).expand(41, 41)
+    assert largest_step(across) == pytest.approx(1 / 40)
+    assert largest_step((across > 0.5).float()) == 1
+    assert largest_step(across + (across > 0.5)) > 0.5
+    assert largest_step(torch.zeros(41, 41)) == 0
+
+
+def test_gaussians_of_codes_that_lie_on_a_line(study: Study) -> None:
+    flat = Study(study.run)
+    flat.__dict__["train_codes"] = study.train_codes[:, :1].expand(-1, 2)
+    z, labels = flat.class_gaussians()
+    assert z.isfinite().all()
+    torch.testing.assert_close(z[:, 0], z[:, 1], atol=1e-4, rtol=0)
+    codes = study.train_codes[study.train_labels == 3]
+    drawn = study.class_gaussians()[0][labels == 3]
+    torch.testing.assert_close(drawn.T.cov(), codes.T.cov(), rtol=0.2, atol=0.1)
 
 
 def test_without_the_autoencoder_its_claim_is_not_measured(study: Study) -> None:

@@ -16,10 +16,13 @@ def test_recipes_load_and_survive_a_round_trip(name: str) -> None:
 
 def test_recipe_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
-    path.write_text("model:\n  latent: 8\n  encoder: [64, 32]\ntrainer:\n  max_epochs: 3\n")
+    path.write_text(
+        "model: {latent: 8, encoder: [64, 32]}\ntrainer: {precision: bf16-mixed}\ntraining: {learning_rate: 2e-3}\n"
+    )
     config = load_recipe(str(path))
     assert config.model == ModelConfig(latent=8, encoder=(64, 32))
-    assert config.trainer == {"max_epochs": 3}
+    assert config.training.learning_rate == 2e-3, "YAML takes 2e-3 for text"
+    assert config.trainer == {"max_epochs": 10, "devices": 1, "precision": "bf16-mixed"}
 
 
 def test_unknown_recipe() -> None:
@@ -33,8 +36,13 @@ def test_unknown_recipe() -> None:
         ("model: {latnet: 3}", "There is no setting 'latnet'. Did you mean 'latent'"),
         ("modle: {latent: 3}", "There is no setting 'modle'. Did you mean 'model'"),
         ("model: 3", "ModelConfig needs settings by name, not 3"),
-        ("model: {latent: many}", "ModelConfig has the wrong type"),
-        ("just words", "holds a str, where settings by name are needed"),
+        ("model: {latent: many}", "ModelConfig.latent = 'many' is a str, where int is needed"),
+        ("model: {conditions: label}", "ModelConfig.conditions = 'label' is a str, where a list is needed"),
+        ("training: {learning_rate: fast}", "TrainingConfig.learning_rate = 'fast' is a str, where float is needed"),
+        ("training: {batch_size: true}", "TrainingConfig.batch_size = True is a bool, where int is needed"),
+        ("trainer: 3", "Config.trainer = 3 is a int, where dict is needed"),
+        ("data: 3", "Config.data = 3 is a int, where str is needed"),
+        ("just words", "Settings by name are needed, not 'just words'"),
         ("model: [", "Cannot read the recipe"),
     ],
 )

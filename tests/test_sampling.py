@@ -21,7 +21,7 @@ def test_generate_by_label_and_z(model: CVAE) -> None:
 def test_one_label_or_one_z_for_all(model: CVAE) -> None:
     every = condvae.generate(model, model.conditions.classes, z=[0.5, -1.0])
     assert len(every) == 10
-    three = condvae.generate(model, 3, z=torch.tensor([[0.5, -1.0], [0.0, 0.0]]))
+    three = condvae.generate(model, 3, z=torch.tensor([[0.5, -1.0], [0.0, 0.0]], requires_grad=True))
     assert (every[3] == three[0]).all()
     assert condvae.generate(model, np.array([1, 2])).shape[0] == 2
     assert condvae.generate(model, torch.tensor([1, 2])).shape[0] == 2

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import resource
+import shutil
 import signal
 import struct
 import subprocess
@@ -23,9 +24,12 @@ from condvae.checkpoint import Run, load, load_checkpoint
 from condvae.config import Config, ModelConfig, TrainingConfig
 from condvae.data import Dataset
 from condvae.errors import ConfigError, RunError, StorageError, TrainingError
+from condvae.evaluate import evaluate
+from condvae.study import Study
 from condvae.training import fit, resume
 
 from .conftest import Cli
+from .test_data import write_idx_folder
 
 STEPS = ["--trainer.limit_train_batches", "60", "--trainer.log_every_n_steps", "20"]
 
@@ -130,15 +134,22 @@ def read(terminal: int) -> bytes:
 
 
 def test_two_processes_share_one_run(tmp_path: Path) -> None:
-    out = tmp_path / "run"
+    out, env = tmp_path / "run", {**os.environ, "OMP_NUM_THREADS": "1"}
     result = subprocess.run(
         command("train", "--out", out, "--trainer.accelerator", "cpu", "--trainer.devices", 2, *STEPS,
                 "--trainer.max_epochs", 1, "--trainer.limit_train_batches", 20),
-        capture_output=True, text=True, check=True,
+        capture_output=True, text=True, check=True, env=env,
     )  # fmt: skip
     assert result.stdout.count(f"Trained: {out}") == 1
     assert load(out).parameter_count == 1_143_828
     assert Run(out).describe()["record"]["steps"] == 20
+    logged = [row["test_mse"] for row in Run(out).history() if "test_mse" in row]
+    assert logged == pytest.approx([evaluate(Study(Run(out))).test_mse.value], rel=1e-3), "of all test images"
+    again = subprocess.run(
+        command("train", "--resume", out, "--trainer.max_epochs", 2), capture_output=True, text=True, env=env
+    )
+    assert again.returncode == 0, again.stderr
+    assert [row["epoch"] for row in Run(out).history() if "test_mse" in row] == [0, 1]
 
 
 def test_interrupted_it_says_how_to_go_on(tmp_path: Path) -> None:
@@ -151,7 +162,7 @@ def test_interrupted_it_says_how_to_go_on(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert f"Interrupted. Continue with: condvae train --resume {out}" in message
     assert "Traceback" not in message
-    assert load_checkpoint(Run(out).checkpoint)["epoch"] >= 0
+    assert load_checkpoint(Run(out).checkpoint)["epoch"] < 49
 
 
 def test_more_epochs_continue_a_complete_run(uninterrupted: Path, mnist: Dataset, tmp_path: Path, condvae: Cli) -> None:
@@ -242,7 +253,6 @@ except StorageError as error:
     assert f"Cannot write {tmp_path / 'cvae.ckpt'}" in message
     assert load_checkpoint(tmp_path / "cvae.ckpt") == {"previous": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["cvae.ckpt"]
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
 
 
 def test_training_into_a_full_disk(tmp_path: Path) -> None:
@@ -287,7 +297,6 @@ class Malicious:
 
 def test_a_checkpoint_with_code_is_refused(uninterrupted: Path, tmp_path: Path, condvae: Cli) -> None:
     import pickle
-    import shutil
 
     out = tmp_path / "run"
     shutil.copytree(uninterrupted, out)
@@ -306,10 +315,70 @@ def test_a_damaged_checkpoint(uninterrupted: Path, tmp_path: Path) -> None:
         load_checkpoint(path)
 
 
-def test_resuming_with_another_model(uninterrupted: Path, tmp_path: Path, condvae: Cli) -> None:
-    message = condvae.fails("train", "--resume", uninterrupted, "--model.latent", 3, "--trainer.max_epochs", 5)
-    assert "do not fit its settings" in message
-    assert Run(uninterrupted).config().model.latent == 2
+@pytest.fixture
+def copy(uninterrupted: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, to go on with or to break."""
+    return Path(shutil.copytree(uninterrupted, tmp_path / "copy"))
+
+
+def test_resuming_keeps_the_settings(copy: Path, condvae: Cli) -> None:
+    changes = ["--model.latent", 3, "--training.learning_rate", 0.5, "--out", "elsewhere", "--recipe", "autoencoder"]
+    message = condvae.fails("train", "--resume", copy, *changes, "--trainer.max_epochs", 5)
+    assert "; --model.latent, --training.learning_rate, --out, --recipe cannot be given with it." in message
+    assert Run(copy).config().model.latent == 2
+
+
+def test_resuming_with_weights_of_another_model(copy: Path, condvae: Cli) -> None:
+    config = Run(copy).config()
+    Run(copy).write_config(replace(config, model=replace(config.model, latent=3)))
+    assert "do not fit its settings" in condvae.fails("train", "--resume", copy, "--trainer.max_epochs", 5)
+
+
+def test_a_resume_that_fails_loses_nothing(copy: Path, condvae: Cli) -> None:
+    before = (copy / "metrics.csv").read_bytes()
+    options = ["--trainer.max_epochs", 5, "--trainer.accelerator", "tpu"]
+    assert "refuses its options" in condvae.fails("train", "--resume", copy, *options)
+    assert (copy / "metrics.csv").read_bytes() == before
+    (copy / "metrics.csv").unlink()
+    resume(copy, {**Run(copy).config().trainer, "max_epochs": 4})
+    assert {row["epoch"] for row in Run(copy).history()} == {3}
+
+
+def test_a_finished_run_without_its_checkpoint_is_not_trained_over(copy: Path, condvae: Cli) -> None:
+    (copy / "cvae.ckpt").unlink()
+    message = condvae.fails("train", "--resume", copy, "--trainer.max_epochs", 5)
+    assert "is finished and has no cvae.ckpt to go on from" in message
+
+
+def test_a_run_limited_by_steps_goes_on(bars: Dataset, tmp_path: Path) -> None:
+    limited = {"max_epochs": None, "max_steps": 3}
+    fit(Config(training=TrainingConfig(batch_size=10), trainer=limited), tmp_path / "run", bars)
+    resume(tmp_path / "run", {**limited, "max_steps": 30}, bars)
+    assert Run(tmp_path / "run").describe()["record"]["steps"] >= 30
+    with pytest.raises(RunError, match=r"is complete after \d+ epochs"):
+        resume(tmp_path / "run", data=bars)
+
+
+def test_a_checkpoint_that_is_none(copy: Path, condvae: Cli) -> None:
+    torch.save({"weights": torch.zeros(2)}, copy / "cvae.ckpt")
+    message = condvae.fails("train", "--resume", copy, "--trainer.max_epochs", 5)
+    assert "is no training checkpoint: it has no epoch, global_step" in message
+
+
+def test_the_data_of_a_run_is_found_from_anywhere(tmp_path: Path, condvae: Cli, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_idx_folder(tmp_path / "set")
+    condvae("train", "--data", "idx:set", "--out", "run", "--trainer.max_epochs", 1)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert "Reconstruction error" in condvae("evaluate", tmp_path / "run")
+    write_idx_folder(tmp_path / "set", width=4)
+    assert "holds images (1, 4, 4) of 3 classes now" in condvae.fails("evaluate", tmp_path / "run")
+
+
+def test_a_recipe_with_an_unknown_option_of_the_trainer(tmp_path: Path, condvae: Cli) -> None:
+    (tmp_path / "mine.yaml").write_text("trainer: {max_epochz: 2}")
+    assert "Trainer has no option that the recipe names" in condvae.fails("train", "--recipe", tmp_path / "mine.yaml")
 
 
 def test_resuming_nothing(tmp_path: Path, condvae: Cli) -> None:

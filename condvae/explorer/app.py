@@ -74,11 +74,19 @@ def explore(model: CVAE, title: str, host: str, port: int) -> None:
     """
     try:
         app = build_app(model, title)
-        app.launch(server_name=host, server_port=port, css=STYLE, quiet=True, footer_links=[], prevent_thread_lock=True)
+        app.launch(
+            server_name=host,
+            server_port=port,
+            share=False,
+            css=STYLE,
+            quiet=True,
+            footer_links=[],
+            prevent_thread_lock=True,
+        )
     except OSError as error:
         raise StorageError(
-            f"Port {port} on {host} cannot be used: it is taken by another program, or not allowed. "
-            f"Choose another with --port {port + 1}."
+            f"Port {port} on {host} cannot be used ({error}): it is taken by another program, or not allowed. "
+            "Choose another with --port."
         ) from error
     print(f"Explore {title} at http://{host}:{port} (Ctrl-C stops it).", flush=True)
     app.block_thread()
