@@ -1,6 +1,7 @@
 """What tests share: real MNIST, a small made data set, and one trained run of the experiment."""
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,11 @@ class Cli:
         assert captured.err.startswith("condvae: ")
         assert "Traceback" not in captured.err
         return captured.err
+
+
+def hear_interrupts() -> None:
+    """For a process about to start: Ctrl-C reaches it, even where the tests themselves run in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

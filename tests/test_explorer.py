@@ -19,7 +19,7 @@ import condvae as package
 from condvae.checkpoint import Run
 from condvae.model import CVAE
 
-from .conftest import Cli
+from .conftest import Cli, hear_interrupts
 
 FLAGS = [
     "--no-sandbox",
@@ -46,6 +46,7 @@ def address(run: Run) -> Iterator[str]:
         [sys.executable, "-m", "condvae", "explore", str(run.path), "--port", str(port)],
         stdout=subprocess.PIPE,
         text=True,
+        preexec_fn=hear_interrupts,
     )
     assert process.stdout is not None
     line = process.stdout.readline()

@@ -28,7 +28,7 @@ from condvae.evaluate import evaluate
 from condvae.study import Study
 from condvae.training import fit, resume
 
-from .conftest import Cli
+from .conftest import Cli, hear_interrupts
 from .test_data import write_idx_folder
 
 STEPS = ["--trainer.limit_train_batches", "60", "--trainer.log_every_n_steps", "20"]
@@ -39,7 +39,9 @@ def command(*arguments: object) -> list[str]:
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts
+    )
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
