@@ -1,1 +1,0 @@
-"""Benchmarks: each prints a table and writes JSON. Speeds are ratios of two sides that run in turn."""
