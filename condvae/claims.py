@@ -220,7 +220,7 @@ def style_over_plane(study: Study) -> tuple[dict[str, float], dict[str, float]]:
     real = torch.stack(style(unit(torch.from_numpy(study.data.train.images))))
     for label in range(classes):
         own = study.train_labels == label
-        low, high = study.train_codes[own].quantile(torch.tensor([0.025, 0.975]), dim=0)
+        low, high = study.codes_of(label).quantile(torch.tensor([0.025, 0.975]), dim=0)
         axes = [torch.linspace(float(a), float(b), PLANE_STEPS) for a, b in zip(low, high, strict=True)]
         z = torch.cartesian_prod(*axes)
         images = decode(study.model, z, torch.full((len(z),), label))

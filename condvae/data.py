@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condvae import mnist
+from condvae.config import Schema
 from condvae.errors import ConfigError, DataError
 from condvae.idx import read_idx
 
@@ -50,6 +51,11 @@ class LabelledImages:
         """(C, H, W) of one image."""
         _, channels, height, width = self.images.shape
         return channels, height, width
+
+    @property
+    def schema(self) -> Schema:
+        """What a model must know of these images."""
+        return Schema(self.shape, self.classes)
 
     def counts(self) -> dict[str, int]:
         """The number of images of each class."""

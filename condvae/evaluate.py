@@ -5,12 +5,9 @@ from dataclasses import asdict, dataclass
 from math import sqrt
 
 import torch
-from torch import Tensor
 
 from condvae.files import write_text
-from condvae.judge import Judge
 from condvae.metrics import Measurement, measure, squared_error
-from condvae.model import CVAE
 from condvae.sampling import decode, draw, unit
 from condvae.study import SAMPLES_PER_CLASS, Study
 
@@ -71,21 +68,17 @@ def _accuracies(study: Study) -> dict[str, Measurement | None]:
     judge = study.judge
     if judge is None or not study.model.conditions.width:
         return dict.fromkeys(("accuracy_encoded", "accuracy_gaussian", "accuracy_prior"))
-    labels = torch.arange(study.model.conditions.width).repeat_interleave(SAMPLES_PER_CLASS)
-    return {
-        "accuracy_encoded": _accuracy(judge, study.model, *study.class_codes(), "z of training images of that label"),
-        "accuracy_gaussian": _accuracy(
-            judge,
-            study.model,
-            *study.class_gaussians(),
+    labels = study.sample_labels
+    sources = {
+        "accuracy_encoded": (study.class_codes(), "z of training images of that label"),
+        "accuracy_gaussian": (
+            study.class_gaussians(),
             "z from one Gaussian per class, fitted to the encoded training images",
         ),
-        "accuracy_prior": _accuracy(judge, study.model, draw(study.model, labels, seed=0), labels, "z from the prior"),
+        "accuracy_prior": (draw(study.model, labels, seed=0), "z from the prior"),
     }
-
-
-def _accuracy(judge: Judge, model: CVAE, z: Tensor, labels: Tensor, source: str) -> Measurement:
-    return measure(
-        judge.correct(decode(model, z, labels), labels),
-        f"share judged to be the label, {SAMPLES_PER_CLASS} images a class, decoder mean, {source}",
-    )
+    protocol = f"share judged to be the label, {SAMPLES_PER_CLASS} images a class, decoder mean, "
+    return {
+        name: measure(judge.correct(decode(study.model, z, labels), labels), protocol + source)
+        for name, (z, source) in sources.items()
+    }

@@ -78,9 +78,11 @@ def draw_figure(name: str, study: Study, labels: Labels = None, z: Vectors = Non
 
 def _style(study: Study, labels: Labels, z: Vectors) -> "Figure":
     vectors = _vectors(study, z, ROW)
-    rows = [generate(study.model, label, z=vectors) for label in _labels(study, labels, ("3",))]
-    names = [f"label {label}" for label in _labels(study, labels, ("3",)) if label is not None]
-    return figures.tiles(np.stack(rows), [figures.point(vector) for vector in vectors], names)
+    chosen = _labels(study, labels, ("3",))
+    rows = np.stack([generate(study.model, label, z=vectors) for label in chosen])
+    return figures.tiles(
+        rows, [figures.point(vector) for vector in vectors], [_title(label) for label in chosen if label]
+    )
 
 
 def _compare(study: Study, labels: Labels, z: Vectors) -> "Figure":

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from condvae.checkpoint import Run, load
-from condvae.config import Schema
 from condvae.data import Dataset, LabelledImages, load_data
 from condvae.errors import DataError
 from condvae.judge import Judge, load_judge
@@ -41,7 +40,7 @@ class Study:
             DataError: the source cannot be had, or holds other images or classes than it did then.
         """
         data = load_data(self.description["config"]["data"])
-        found = Schema(data.train.shape, data.train.classes)
+        found = data.train.schema
         if found != self.model.schema:
             raise DataError(
                 f"'{data.source}' holds images {found.shape} of {len(found.classes)} classes now; {self.run.path} was "
@@ -86,35 +85,36 @@ class Study:
         labels = torch.arange(classes).repeat_interleave(len(z))
         return decode(self.model, z.repeat(classes, 1), labels).unflatten(0, (classes, len(z)))
 
-    def class_codes(self, seed: int = 0) -> tuple[Tensor, Tensor]:
-        """Latent vectors of training images, drawn at random: the encoded training distribution.
+    @property
+    def sample_labels(self) -> Tensor:
+        """SAMPLES_PER_CLASS of each label, in order, int64 (N,): what `class_codes` and `class_gaussians` are of."""
+        return torch.arange(len(self.model.schema.classes)).repeat_interleave(SAMPLES_PER_CLASS)
 
-        Returns:
-            z, float32 (N, Z), and labels, int64 (N,), with SAMPLES_PER_CLASS of each class.
-        """
+    def codes_of(self, label: int) -> Tensor:
+        """Posterior means of the training images of one label, float32 (N, Z)."""
+        return self.train_codes[self.train_labels == label]
+
+    def class_codes(self, seed: int = 0) -> Tensor:
+        """Latent vectors of training images of each of `sample_labels`, drawn at random, float32 (N, Z)."""
         generator = torch.Generator().manual_seed(seed)
-        parts = []
-        for label in range(len(self.model.schema.classes)):
-            codes = self.train_codes[self.train_labels == label]
-            parts.append(codes[torch.randint(len(codes), (SAMPLES_PER_CLASS,), generator=generator)])
-        return torch.cat(parts), torch.arange(len(parts)).repeat_interleave(SAMPLES_PER_CLASS)
 
-    def class_gaussians(self, seed: int = 0) -> tuple[Tensor, Tensor]:
-        """Latent vectors from one Gaussian per class, fitted to the encoded training images.
+        def drawn(codes: Tensor) -> Tensor:
+            return codes[torch.randint(len(codes), (SAMPLES_PER_CLASS,), generator=generator)]
 
-        Returns:
-            z, float32 (N, Z), and labels, int64 (N,), with SAMPLES_PER_CLASS of each class.
-        """
+        return torch.cat([drawn(self.codes_of(label)) for label in range(len(self.model.schema.classes))])
+
+    def class_gaussians(self, seed: int = 0) -> Tensor:
+        """Latent vectors for each of `sample_labels`, from a Gaussian fitted to its codes, float32 (N, Z)."""
         generator = torch.Generator().manual_seed(seed)
-        parts = []
-        for label in range(len(self.model.schema.classes)):
-            codes = self.train_codes[self.train_labels == label].double()
+
+        def drawn(codes: Tensor) -> Tensor:
             # by eigenvalues, because codes may lie in fewer dimensions than there are
             values, directions = torch.linalg.eigh(torch.atleast_2d(codes.T.cov()))
-            noise = torch.randn(SAMPLES_PER_CLASS, codes.shape[1], generator=generator, dtype=torch.double)
-            parts.append(codes.mean(0) + (noise * values.clamp(min=0).sqrt()) @ directions.T)
-        labels = torch.arange(len(parts)).repeat_interleave(SAMPLES_PER_CLASS)
-        return torch.cat(parts).float(), labels
+            noise = torch.randn(SAMPLES_PER_CLASS, codes.shape[1], generator=generator, dtype=codes.dtype)
+            return codes.mean(0) + (noise * values.clamp(min=0).sqrt()) @ directions.T
+
+        classes = range(len(self.model.schema.classes))
+        return torch.cat([drawn(self.codes_of(label).double()) for label in classes]).float()
 
     def _codes(self, part: LabelledImages) -> tuple[Tensor, Tensor]:
         return encode_all(self.model, torch.from_numpy(part.images), torch.from_numpy(part.labels))

@@ -33,7 +33,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from condvae.checkpoint import Run, load_checkpoint, require_fit, save_checkpoint, save_model
-from condvae.config import TRAINER, Config, Schema
+from condvae.config import TRAINER, Config
 from condvae.data import Dataset, LabelledImages, load_data
 from condvae.errors import ConfigError, RunError, TrainingError
 from condvae.files import require_empty
@@ -150,6 +150,12 @@ class CVAEModule(pl.LightningModule):
         """How long training has taken until now, in seconds."""
         return self.seconds_before + time.perf_counter() - self.started
 
+    @property
+    def images_per_second(self) -> float:
+        """Images that all processes together have seen, for each second of training."""
+        batches = self.trainer.global_step * self.trainer.accumulate_grad_batches * self.trainer.world_size
+        return batches * self.config.training.batch_size / self.seconds
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.model.parameters(), self.config.training.learning_rate)
 
@@ -193,14 +199,11 @@ class ProgressBar(TQDMProgressBar):
     def __init__(self) -> None:
         super().__init__(refresh_rate=20)
 
-    def get_metrics(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Any]:
+    def get_metrics(self, trainer: pl.Trainer, module: Any) -> dict[str, Any]:
         measured = super().get_metrics(trainer, module)
         names = {"train_loss_step": "loss", "test_mse": "test MSE"}
         shown = {name: measured[key] for key, name in names.items() if key in measured}
-        bar = self.train_progress_bar.format_dict
-        if bar["elapsed"] and isinstance(module, CVAEModule):
-            shown["images/s"] = round(bar["n"] / bar["elapsed"] * module.config.training.batch_size)
-        return shown
+        return {**shown, "images/s": round(module.images_per_second)}
 
 
 class ProgressLines(pl.Callback):
@@ -210,8 +213,7 @@ class ProgressLines(pl.Callback):
         known = trainer.callback_metrics
         names = {"train_loss_epoch": "loss", "test_mse": "test MSE"}
         measured = [f"{name} {known[key]:.4f}" for key, name in names.items() if key in known]
-        images = trainer.global_step * module.config.training.batch_size * trainer.world_size
-        rate = f"{images / module.seconds:.0f} images/s"
+        rate = f"{module.images_per_second:.0f} images/s"
         if trainer.is_global_zero:
             epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
             print(f"{epoch}: {', '.join([*measured, rate])}", flush=True)
@@ -292,7 +294,7 @@ def _require_new(run: Run) -> None:
 
 def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any]) -> CVAE:
     torch.manual_seed(config.training.seed)
-    module = CVAEModule(CVAE(config.model, Schema(data.train.shape, data.train.classes)), config)
+    module = CVAEModule(CVAE(config.model, data.train.schema), config)
     if checkpoint:
         require_fit(run, module.state_dict(), checkpoint["state_dict"])
     interrupt = signal.getsignal(signal.SIGINT)
