@@ -51,7 +51,8 @@ def train(argv: Arguments) -> None:
 
     from condvae.checkpoint import Run
     from condvae.config import Config, ModelConfig, TrainingConfig, load_recipe, recipe_names
-    from condvae.training import add_trainer_options, changed_options, fit, is_main_process, resume
+    from condvae.trainer import add_trainer_options, changed_options, is_main_process
+    from condvae.training import fit, resume
 
     base = load_recipe(chosen.recipe) if chosen.resume is None else Run(chosen.resume).config()
     usage = "condvae train [--recipe NAME|FILE.yaml] [--data SOURCE] [--out RUN] [--resume RUN] [any setting]"

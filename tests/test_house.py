@@ -13,7 +13,7 @@ import condvae
 PACKAGE = Path(condvae.__file__).parent
 DESIGN = PACKAGE.parent / "docs" / "design.md"
 HOMES = {
-    "lightning": {"training"},
+    "lightning": {"trainer", "training"},
     "gradio": {"explorer"},
     "matplotlib": {"figures"},
     "sklearn": {"gallery"},

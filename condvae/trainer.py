@@ -1,0 +1,161 @@
+"""Lightning's Trainer as condvae uses it: its options, what it shows, logs and saves."""
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from jsonargparse import ArgumentError, ArgumentParser
+from lightning.fabric.plugins.io import TorchCheckpointIO
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+
+from condvae.checkpoint import Run, load_checkpoint, save_checkpoint
+from condvae.config import TRAINER, Config
+from condvae.errors import ConfigError
+
+# Options of the Trainer that condvae decides itself: the run folder says where things go.
+OWN_OPTIONS = {"default_root_dir"}
+
+
+def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.Trainer:
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    options = _instantiated(config.trainer)
+    callbacks: list[pl.Callback] = list(options.pop("callbacks") or [])
+    if options["enable_checkpointing"] is not False:
+        options["plugins"] = [*(options["plugins"] or []), SafeCheckpointIO()]
+        callbacks.append(
+            ModelCheckpoint(run.path, run.checkpoint.stem, save_on_train_epoch_end=True, enable_version_counter=False)
+        )
+    shows_progress = options["enable_progress_bar"] is not False
+    if shows_progress:
+        callbacks.append(ProgressBar() if sys.stdout.isatty() else ProgressLines())
+    if options["logger"] in (None, True):
+        options["logger"] = _loggers(run, checkpoint)
+    options["enable_progress_bar"] = shows_progress and sys.stdout.isatty()
+    for name in ("num_sanity_val_steps", "enable_model_summary"):
+        options[name] = options[name] or False
+    try:
+        return pl.Trainer(**options, callbacks=callbacks, default_root_dir=run.path)
+    except (MisconfigurationException, ValueError, ImportError) as error:
+        raise ConfigError(f"Lightning's Trainer refuses its options: {error}") from error
+
+
+def is_main_process() -> bool:
+    """Whether this is the process that writes: with several devices Lightning starts the same command for each."""
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
+
+
+def add_trainer_options(parser: ArgumentParser) -> ArgumentParser:
+    """Let a parser know every option of Lightning's Trainer, as `--trainer.NAME`."""
+    parser.add_class_arguments(pl.Trainer, "trainer", instantiate=False, skip=OWN_OPTIONS)
+    return parser
+
+
+def changed_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that differ from the Trainer's own defaults, and those for which condvae has a default of its own."""
+    defaults = add_trainer_options(ArgumentParser()).get_defaults().trainer.as_dict()
+    return {name: value for name, value in options.items() if value != defaults[name] or name in TRAINER}
+
+
+@contextmanager
+def without_noise() -> Iterator[None]:
+    """Silence what Lightning warns of although it is meant to be so."""
+    with warnings.catch_warnings():
+        for message in (r"The '\w+' does not have many workers", "Checkpoint directory", r"`isinstance\(treespec"):
+            warnings.filterwarnings("ignore", message=message)
+        yield
+
+
+class ProgressBar(TQDMProgressBar):
+    """Lightning's bar for a terminal, with images per second."""
+
+    def __init__(self) -> None:
+        super().__init__(refresh_rate=20)
+
+    def get_metrics(self, trainer: pl.Trainer, module: Any) -> dict[str, Any]:
+        measured = super().get_metrics(trainer, module)
+        names = {"train_loss_step": "loss", "test_mse": "test MSE"}
+        shown = {name: measured[key] for key, name in names.items() if key in measured}
+        return {**shown, "images/s": round(module.images_per_second)}
+
+
+class ProgressLines(pl.Callback):
+    """One line an epoch, where the output is not a terminal."""
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
+        known = trainer.callback_metrics
+        names = {"train_loss_epoch": "loss", "test_mse": "test MSE"}
+        measured = [f"{name} {known[key]:.4f}" for key, name in names.items() if key in known]
+        rate = f"{module.images_per_second:.0f} images/s"
+        if trainer.is_global_zero:
+            epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+            print(f"{epoch}: {', '.join([*measured, rate])}", flush=True)
+
+
+class CsvLog(Logger):
+    """metrics.csv in the run folder; a resumed run continues the rows of its first part.
+
+    Lightning's own CSV log starts anew when it is opened, and so would lose them.
+    """
+
+    def __init__(self, run: Run, rows: list[dict[str, float]]) -> None:
+        super().__init__()
+        self.run, self.rows = run, rows
+
+    @property
+    def name(self) -> str:
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    def log_hyperparams(self, params: Any, *args: Any, **options: Any) -> None:
+        """The settings are in config.yaml."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        self.rows.append({"step": float(step or 0), **metrics})
+        # whole epochs at once, because every write is a whole file
+        if "seconds" in metrics:
+            self.run.write_history(self.rows)
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        self.run.write_history(self.rows)
+
+
+class SafeCheckpointIO(TorchCheckpointIO):
+    """Checkpoints that are written whole or not at all, and read without executing what is in them."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        save_checkpoint(checkpoint, Path(path))
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: Any = None) -> dict[str, Any]:
+        return load_checkpoint(Path(path))
+
+
+def _instantiated(options: Mapping[str, Any]) -> dict[str, Any]:
+    parser = add_trainer_options(ArgumentParser(exit_on_error=False))
+    try:
+        parsed = parser.parse_object({"trainer": deepcopy(dict(options))})  # it changes what it is given
+    except ArgumentError as error:
+        raise ConfigError(f"An option of Lightning's Trainer is not possible: {error}") from error
+    return parser.instantiate(parsed).trainer.as_dict()
+
+
+def _loggers(run: Run, checkpoint: Mapping[str, Any]) -> list[Logger]:
+    kept = [row for row in run.history() if row["step"] < checkpoint["global_step"]] if checkpoint else []
+    log = CsvLog(run, kept)
+    if find_spec("tensorboard") is None:
+        return [log]
+    return [log, TensorBoardLogger(run.path, name="", version="tensorboard")]
