@@ -17,6 +17,8 @@ from condvae.errors import ConfigError, unknown
 Settings = TypeVar("Settings")
 # Ten epochs, and one device of the best kind there is, because several would multiply the batch.
 TRAINER = {"max_epochs": 10, "devices": 1}
+OPTIMIZERS = ("adam", "muon")
+SCHEDULES = ("constant", "one-cycle")
 RECIPES = Path(str(files("condvae"))) / "recipes"
 
 
@@ -73,19 +75,41 @@ class TrainingConfig:
 
     Args:
         batch_size: images in one step, per process.
-        learning_rate: step size of Adam.
+        optimizer: adam, or muon: Muon for the weights between hidden layers, Adam for everything else.
+        learning_rate: step size of Adam; the largest one where the schedule changes it.
+        muon_learning_rate: step size of Muon, likewise.
+        adam_betas: how much of its running means of gradient and squared gradient Adam keeps in each step.
+        schedule: of the step size: constant, or one-cycle (up in the first 25% of the steps, then down to almost 0).
+        start_at_mean: let the decoder's first output be the mean training image rather than grey.
+        bf16: matrix products in bfloat16, where the processor has instructions for them; otherwise in float32.
         beta: weight of the KL term: 0 leaves it out as the experiment does, 1 is the evidence lower bound.
         seed: decides the first weights, the order of the images, dropout and sampling.
     """
 
     batch_size: int = 100
+    optimizer: str = "adam"
     learning_rate: float = 1e-3
+    muon_learning_rate: float = 0.1
+    adam_betas: tuple[float, float] = (0.9, 0.999)
+    schedule: str = "constant"
+    start_at_mean: bool = False
+    bf16: bool = False
     beta: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
         _require(self.batch_size >= 1, "training.batch_size", self.batch_size, "at least 1")
-        _require(self.learning_rate > 0, "training.learning_rate", self.learning_rate, "more than 0")
+        _require(self.optimizer in OPTIMIZERS, "training.optimizer", repr(self.optimizer), ", ".join(OPTIMIZERS))
+        for name in ("learning_rate", "muon_learning_rate"):
+            _require(getattr(self, name) > 0, f"training.{name}", getattr(self, name), "more than 0")
+        betas = self.adam_betas
+        _require(
+            len(betas) == 2 and all(0 <= b < 1 for b in betas),
+            "training.adam_betas",
+            betas,
+            "two, each 0 to 1 (exclusive)",
+        )
+        _require(self.schedule in SCHEDULES, "training.schedule", repr(self.schedule), ", ".join(SCHEDULES))
         _require(self.beta >= 0, "training.beta", self.beta, "0 or more")
         _require(0 <= self.seed < 2**32, "training.seed", self.seed, "0 to 4294967295")
 

@@ -13,11 +13,36 @@ from torch import Tensor, nn
 from condvae.config import ModelConfig
 
 
+class Dropout(nn.Module):
+    """`nn.Dropout` with a mask that is cheap to draw on a CPU.
+
+    PyTorch draws one random number a unit there, one after the other. Here every random 64-bit word decides eight
+    units, a byte each, if p is a multiple of 1/256, and two units otherwise. Units are dropped with probability p
+    exactly, to the nearest 2^-32. Srivastava et al., "Dropout", JMLR 2014, https://jmlr.org/papers/v15/srivastava14a.html
+
+    Args:
+        p: probability of dropping a unit, 0 to 1 (exclusive); the others are divided by 1 - p.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+        self.bits, self.dtype = (8, torch.int8) if 256 * p % 1 == 0 else (32, torch.int32)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or not self.p or x.device.type != "cpu":
+            return nn.functional.dropout(x, self.p, self.training)
+        words = torch.empty(-(-x.numel() * self.bits // 64), dtype=torch.int64).random_(-(2**63), None)
+        draws = words.view(self.dtype)[: x.numel()].view(x.shape)
+        dropped = min(round(self.p * 2**self.bits), 2**self.bits - 1)  # of the 2^bits values that a draw has
+        return x * (draws >= dropped - 2 ** (self.bits - 1)).to(x.dtype).div_(1 - self.p)
+
+
 def mlp(widths: Sequence[int], dropout: float) -> nn.Sequential:
     """Linear layers between the given widths, each followed by LayerNorm, ReLU and dropout."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
-        layers += [nn.Linear(inputs, outputs), nn.LayerNorm(outputs), nn.ReLU(), nn.Dropout(dropout)]
+        layers += [nn.Linear(inputs, outputs), nn.LayerNorm(outputs), nn.ReLU(), Dropout(dropout)]
     return nn.Sequential(*layers)
 
 
@@ -41,6 +66,11 @@ class MlpDecoder(nn.Module):
         self.layers = mlp([config.latent + condition, *config.decoder], config.dropout)
         self.pixels = nn.Linear(config.decoder[-1], prod(shape))
         self.shape = shape
+
+    def start_at(self, image: Tensor) -> None:
+        """Set the last bias so that a sigmoid of the first outputs is near an image, floats in [0, 1] (C, H, W)."""
+        with torch.no_grad():
+            self.pixels.bias.copy_(image.flatten().logit(eps=0.01))
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
         return self.pixels(self.layers(torch.cat([z, y], -1))).unflatten(-1, self.shape)

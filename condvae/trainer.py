@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from jsonargparse import ArgumentError, ArgumentParser
 from lightning.fabric.plugins.io import TorchCheckpointIO
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -40,6 +41,8 @@ def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.
         callbacks.append(ProgressBar() if sys.stdout.isatty() else ProgressLines())
     if options["logger"] in (None, True):
         options["logger"] = _loggers(run, checkpoint)
+    if config.training.bf16 and options["precision"] is None and _has_bf16(options["accelerator"]):
+        options["precision"] = "bf16-mixed"
     options["enable_progress_bar"] = shows_progress and sys.stdout.isatty()
     for name in ("num_sanity_val_steps", "enable_model_summary"):
         options[name] = options[name] or False
@@ -92,9 +95,9 @@ class ProgressLines(pl.Callback):
     """One line an epoch, where the output is not a terminal."""
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
-        known = trainer.callback_metrics
-        names = {"train_loss_epoch": "loss", "test_mse": "test MSE"}
-        measured = [f"{name} {known[key]:.4f}" for key, name in names.items() if key in known]
+        measured = [f"loss {module.mean_loss():.4f}"]
+        if "test_mse" in trainer.callback_metrics:
+            measured.append(f"test MSE {trainer.callback_metrics['test_mse']:.4f}")
         rate = f"{module.images_per_second:.0f} images/s"
         if trainer.is_global_zero:
             epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
@@ -151,6 +154,14 @@ def _instantiated(options: Mapping[str, Any]) -> dict[str, Any]:
     except ArgumentError as error:
         raise ConfigError(f"An option of Lightning's Trainer is not possible: {error}") from error
     return parser.instantiate(parsed).trainer.as_dict()
+
+
+def _has_bf16(accelerator: Any) -> bool:
+    """Whether the device multiplies matrices in bfloat16; where it does not, that would be emulated, and slow."""
+    if accelerator != "cpu" and torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of PyTorch do not tell
+    return any(known.get(name) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def _loggers(run: Run, checkpoint: Mapping[str, Any]) -> list[Logger]:

@@ -18,12 +18,13 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from condvae.checkpoint import Run, load_checkpoint, require_fit, save_model
 from condvae.config import Config
 from condvae.data import Dataset, LabelledImages, load_data
-from condvae.errors import RunError, TrainingError
+from condvae.errors import ConfigError, RunError, TrainingError
 from condvae.files import require_empty
 from condvae.metrics import squared_error
 from condvae.model import CVAE
@@ -89,10 +90,17 @@ def resume(path: Path, trainer: Mapping[str, Any] | None = None, data: Dataset |
 
 
 class ShuffledBatches(Sampler[Tensor]):
-    """Indices of one batch after another, in a fresh permutation each epoch that seed and epoch decide."""
+    """Indices of one batch after another, in a fresh permutation each epoch that seed and epoch decide.
 
-    def __init__(self, count: int, batch_size: int, seed: int) -> None:
-        self.count, self.batch_size, self.seed, self.epoch = count, batch_size, seed, 0
+    Args:
+        count: how many images there are.
+        batch_size: how many of them make a batch; the last one may be smaller.
+        seed: decides the permutations, on every device the same.
+        device: where the images are, and so the indices.
+    """
+
+    def __init__(self, count: int, batch_size: int, seed: int, device: torch.device) -> None:
+        self.count, self.batch_size, self.seed, self.device, self.epoch = count, batch_size, seed, device, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before each epoch."""
@@ -100,18 +108,22 @@ class ShuffledBatches(Sampler[Tensor]):
 
     def __iter__(self) -> Iterator[Tensor]:
         generator = torch.Generator().manual_seed(derived_seed(self.seed, self.epoch, 0))
-        yield from torch.randperm(self.count, generator=generator).split(self.batch_size)
+        yield from torch.randperm(self.count, generator=generator).to(self.device).split(self.batch_size)
 
     def __len__(self) -> int:
         return -(-self.count // self.batch_size)
 
 
 class CVAEModule(pl.LightningModule):
-    """The loss, the optimiser and what is logged."""
+    """The batches, the loss, the optimiser and what is logged.
 
-    def __init__(self, model: CVAE, config: Config) -> None:
+    The data lives on the device that trains, as uint8, and a step waits for the device only where it is logged.
+    """
+
+    def __init__(self, model: CVAE, config: Config, data: Dataset) -> None:
         super().__init__()
-        self.model, self.config = model, config
+        self.model, self.config, self.data = model, config, data
+        self.loss_sum, self.images = torch.zeros(()), 0  # of the images seen in this epoch
         self.seconds_before = 0.0  # in earlier parts of an interrupted run
         self.started = time.perf_counter()
 
@@ -126,26 +138,58 @@ class CVAEModule(pl.LightningModule):
         batches = self.trainer.global_step * self.trainer.accumulate_grad_batches * self.trainer.world_size
         return batches * self.config.training.batch_size / self.seconds
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.model.parameters(), self.config.training.learning_rate)
+    def train_dataloader(self) -> DataLoader[Any]:
+        chosen = self.config.training
+        part = self._on_device(self.data.train)
+        order = ShuffledBatches(len(part), chosen.batch_size, chosen.seed, self.device)
+        return DataLoader(part, sampler=order, batch_size=None, generator=torch.Generator())
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        part = self._on_device(self.data.test)
+        order = torch.arange(len(part), device=self.device).split(EVALUATION_BATCH)
+        return DataLoader(part, sampler=order, batch_size=None, generator=torch.Generator())
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self._muon() if self.config.training.optimizer == "muon" else self._adam()
+        if self.config.training.schedule == "constant":
+            return optimizer
+        peaks = [group["lr"] for group in optimizer.param_groups]
+        steps = self._planned_steps()
+        schedule = OneCycleLR(optimizer, peaks, steps, pct_start=0.25, anneal_strategy="linear", cycle_momentum=False)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_start(self) -> None:
         self.started = time.perf_counter()
 
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(derived_seed(self.config.training.seed, self.current_epoch, 1 + self.global_rank))
+        self.loss_sum, self.images = torch.zeros(()), 0
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         images, labels = batch
         loss = -self.model.elbo(unit(images), labels, self.config.training.beta).value.mean()
-        if not loss.isfinite():
+        self.loss_sum = self.loss_sum + loss.detach() * len(images)
+        self.images += len(images)
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if every and (self.global_step + 1) % every == 0:
+            self.mean_loss()
+            self.log("train_loss_step", loss, prog_bar=True, sync_dist=True)
+        return loss
+
+    def mean_loss(self) -> Tensor:
+        """The loss of this epoch until now, averaged over the images of all processes.
+
+        Raises:
+            TrainingError: it is not finite, because the loss of some step was not.
+        """
+        mean: Tensor = self.trainer.strategy.reduce(self.loss_sum / self.images, reduce_op="mean")
+        if not mean.isfinite():
             raise TrainingError(
-                f"The loss is {loss.item()} at step {self.global_step} (epoch {self.current_epoch}). Start again with "
-                f"a lower --training.learning_rate than {self.config.training.learning_rate}, or with "
+                f"The loss is {mean.item()}, found at step {self.global_step} (epoch {self.current_epoch}). Start "
+                f"again with a lower --training.learning_rate than {self.config.training.learning_rate}, or with "
                 "--trainer.gradient_clip_val 1. The checkpoint of the last completed epoch is kept."
             )
-        self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(images), sync_dist=True)
-        return loss
+        return mean
 
     def validation_step(self, batch: Batch, index: int) -> None:
         images, labels = batch
@@ -154,13 +198,56 @@ class CVAEModule(pl.LightningModule):
         self.log("test_mse", error, prog_bar=True, batch_size=len(images), sync_dist=True)
 
     def on_train_epoch_end(self) -> None:
-        self.log("seconds", self.seconds)
+        self.log_dict({"train_loss_epoch": self.mean_loss(), "seconds": self.seconds})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["seconds"] = self.seconds
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.seconds_before = checkpoint["seconds"]
+        for schedule in checkpoint["lr_schedulers"]:
+            if schedule["total_steps"] != self._planned_steps():
+                raise ConfigError(
+                    f"The one-cycle schedule of this run ends after {schedule['total_steps']} steps, and "
+                    f"{self._planned_steps()} are asked for now. Resume it as it was, or train anew with more."
+                )
+
+    def _adam(self) -> torch.optim.Optimizer:
+        chosen = self.config.training
+        # Lightning does not clip the gradients of a fused optimiser in mixed precision
+        fused = not (self.trainer.gradient_clip_val and "mixed" in self.trainer.precision)
+        return torch.optim.Adam(self.parameters(), chosen.learning_rate, chosen.adam_betas, fused=fused)
+
+    def _muon(self) -> torch.optim.Optimizer:
+        """Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024."""
+        from pytorch_optimizer import Muon
+
+        chosen, widths = self.config.training, {*self.config.model.encoder, *self.config.model.decoder}
+        hidden = {
+            name for name, weight in self.named_parameters() if weight.ndim == 2 and widths.issuperset(weight.shape)
+        }
+        inner = {"use_muon": True, "lr": chosen.muon_learning_rate, "momentum": 0.9, "ns_steps": 3}
+        outer = {"use_muon": False, "lr": chosen.learning_rate, "betas": chosen.adam_betas, "eps": 1e-8}
+        groups = [
+            {
+                "params": [weight for name, weight in self.named_parameters() if (name in hidden) == group["use_muon"]],
+                **group,
+            }
+            for group in (inner, outer)
+        ]
+        return Muon(groups)
+
+    def _planned_steps(self) -> int:
+        steps = self.trainer.estimated_stepping_batches
+        if steps == float("inf"):
+            raise ConfigError(
+                "training.schedule = 'one-cycle' needs to know where training ends. Set --trainer.max_epochs or "
+                "--trainer.max_steps, or choose --training.schedule constant."
+            )
+        return int(steps)
+
+    def _on_device(self, part: LabelledImages) -> TensorDataset:
+        return TensorDataset(*(torch.from_numpy(array).to(self.device) for array in (part.images, part.labels)))
 
 
 def derived_seed(*parts: int) -> int:
@@ -195,7 +282,11 @@ def _require_new(run: Run) -> None:
 
 def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any]) -> CVAE:
     torch.manual_seed(config.training.seed)
-    module = CVAEModule(CVAE(config.model, data.train.schema), config)
+    model = CVAE(config.model, data.train.schema)
+    if config.training.start_at_mean:
+        decoder: Any = model.likelihood.decoder
+        decoder.start_at(torch.from_numpy(data.train.images.mean(0) / 255))
+    module = CVAEModule(model, config, data)
     if checkpoint:
         require_fit(run, module.state_dict(), checkpoint["state_dict"])
     interrupt = signal.getsignal(signal.SIGINT)
@@ -204,12 +295,7 @@ def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any
         if is_main_process():
             run.write_config(config)
         try:
-            trainer.fit(
-                module,
-                _train_loader(data.train, config),
-                _test_loader(data.test),
-                ckpt_path=run.checkpoint if checkpoint else None,
-            )
+            trainer.fit(module, ckpt_path=run.checkpoint if checkpoint else None)
         except SystemExit:  # how Lightning ends on Ctrl-C; from then on it ignores further ones
             signal.signal(signal.SIGINT, interrupt)
             if trainer.interrupted:
@@ -219,19 +305,6 @@ def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any
     if is_main_process():
         save_model(run, model, config, _record(trainer, module, data))
     return model
-
-
-def _train_loader(part: LabelledImages, config: Config) -> DataLoader[Any]:
-    batches = ShuffledBatches(len(part), config.training.batch_size, config.training.seed)
-    return DataLoader(_tensors(part), sampler=batches, batch_size=None, generator=torch.Generator())
-
-
-def _test_loader(part: LabelledImages) -> DataLoader[Any]:
-    return DataLoader(_tensors(part), EVALUATION_BATCH, generator=torch.Generator())
-
-
-def _tensors(part: LabelledImages) -> TensorDataset:
-    return TensorDataset(torch.from_numpy(part.images), torch.from_numpy(part.labels))
 
 
 def _record(trainer: pl.Trainer, module: CVAEModule, data: Dataset) -> dict[str, Any]:
@@ -245,6 +318,7 @@ def _record(trainer: pl.Trainer, module: CVAEModule, data: Dataset) -> dict[str,
         "test_images": len(data.test),
         "parameters": module.model.parameter_count,
         "device": str(trainer.strategy.root_device),
+        "precision": trainer.precision,
         "threads": torch.get_num_threads(),
         "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "versions": {name: version(name) for name in packages},

@@ -11,7 +11,7 @@ from condvae.config import Config, ModelConfig, Schema, TrainingConfig, load_rec
 from condvae.errors import ConfigError
 from condvae.likelihoods import LIKELIHOODS
 from condvae.model import CVAE
-from condvae.networks import NETWORKS
+from condvae.networks import NETWORKS, Dropout
 from condvae.posteriors import POSTERIORS
 from condvae.priors import PRIORS
 
@@ -87,7 +87,32 @@ def test_the_experiment_s_architecture() -> None:
     encoder = [(794, 512), (512, 256), (256, 128), (128, 2), (128, 2)]
     assert linear == [*encoder, (12, 128), (128, 256), (256, 512), (512, 784)]
     assert sum(isinstance(m, nn.LayerNorm) for m in model.modules()) == 6
-    assert [m.p for m in model.modules() if isinstance(m, nn.Dropout)] == [0.25] * 6
+    assert [m.p for m in model.modules() if isinstance(m, Dropout)] == [0.25] * 6
+
+
+@pytest.mark.parametrize("p", [0.25, 0.1, 0.5, 0.999])
+def test_dropout_has_the_law_of_pytorch_s(p: float) -> None:
+    """Each unit is dropped with probability p, whatever its neighbours do, and the others are scaled by 1 / (1 - p)."""
+    torch.manual_seed(0)
+    dropout, x = Dropout(p), torch.ones(1001, 1001, requires_grad=True)
+    y = dropout(x)
+    kept = y > 0
+    assert torch.equal(y, kept / (1 - p))
+    error = (p * (1 - p) / kept.numel()) ** 0.5
+    assert kept.float().mean().item() == pytest.approx(1 - p, abs=4 * error)
+    both = (kept.flatten()[:-1] & kept.flatten()[1:]).float().mean().item()
+    assert both == pytest.approx((1 - p) ** 2, abs=8 * error)
+    y.sum().backward()
+    assert torch.equal(x.grad, y)
+    assert (kept != (dropout(x) > 0)).any(), "every mask must be a new one"
+    assert torch.equal(dropout.eval()(x), x)
+
+
+def test_a_decoder_starts_at_an_image() -> None:
+    decoder, image = CVAE(ModelConfig(), DIGITS).likelihood.decoder, torch.rand(1, 28, 28)
+    decoder.start_at(image)
+    drawn = torch.sigmoid(decoder.pixels.bias).unflatten(0, (1, 28, 28))
+    torch.testing.assert_close(drawn, image.clamp(0.01, 0.99))
 
 
 def test_the_experiment_s_settings() -> None:

@@ -211,7 +211,7 @@ def test_a_loss_that_is_not_finite_stops_training(bars: Dataset, tmp_path: Path,
         model=ModelConfig(likelihood="gaussian"), training=TrainingConfig(beta=1.0, learning_rate=rate, batch_size=10)
     )
     with pytest.raises(
-        TrainingError, match=r"The loss is (nan|inf|-inf) at step \d+ .*lower --training\.learning_rate"
+        TrainingError, match=r"The loss is (nan|inf|-inf), found at step \d+ .*lower --training\.learning_rate"
     ):
         fit(config, tmp_path / "run", bars)
 

@@ -1,0 +1,33 @@
+"""The time that training steps take, wherever Lightning takes them."""
+
+import time
+from typing import Any
+
+import lightning.pytorch as pl
+
+WARM_UP = 20
+
+
+class Clock(pl.Callback):
+    """Times the training that ran last.
+
+    Attributes:
+        per_step: seconds a step, the first WARM_UP steps of an epoch left out.
+        whole: seconds from the start of the first step to the end of the last one.
+    """
+
+    per_step = 0.0
+    whole = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
+        self.first = time.perf_counter()
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, index: int) -> None:
+        if index == WARM_UP:
+            self.warm = time.perf_counter()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, index: int) -> None:
+        now = time.perf_counter()
+        Clock.whole = now - self.first
+        if index > WARM_UP:
+            Clock.per_step = (now - self.warm) / (index + 1 - WARM_UP)

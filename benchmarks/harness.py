@@ -1,0 +1,104 @@
+"""What the benchmarks share: sides that run in turn, tables, and results with machine, versions and commit."""
+
+import json
+import platform
+import subprocess
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import torch
+
+PACKAGES = ("condvae", "torch", "lightning", "numpy", "gradio")
+
+
+class Spread(NamedTuple):
+    """Several measurements of one thing."""
+
+    median: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.3g} ({self.low:.3g} to {self.high:.3g})"
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """The median of some measurements, with the smallest and the largest."""
+    return Spread(median(values), min(values), max(values))
+
+
+def in_turn(sides: Mapping[str, Callable[[], float]], segments: int) -> dict[str, list[float]]:
+    """Measure every side once in each of `segments` rounds, always in the same order.
+
+    A machine that is busy for a while slows all sides down alike, so that their ratio within a round stays right.
+    """
+    measured: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(segments):
+        for name, side in sides.items():
+            measured[name].append(side())
+    return measured
+
+
+def ratio(numerator: Sequence[float], denominator: Sequence[float]) -> Spread:
+    """How many times larger one side is than another, round by round."""
+    return spread([upper / lower for upper, lower in zip(numerator, denominator, strict=True)])
+
+
+def arguments(description: str | None, argv: Sequence[str] | None, **defaults: int) -> Namespace:
+    """The options of a benchmark: `--out FOLDER` and whole numbers, each with its default."""
+    parser = ArgumentParser(description=description, allow_abbrev=False)
+    parser.add_argument("--out", type=Path, default=Path("runs/benchmarks"), help="folder (default: %(default)s)")
+    for name, default in defaults.items():
+        parser.add_argument(f"--{name}", type=int, default=default, help="default: %(default)s")
+    return parser.parse_args(argv)
+
+
+def publish(name: str, out: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]], **measured: Any) -> dict[str, Any]:
+    """Print tables and write them, with everything measured, to `out`/`name`.json."""
+    result = {"benchmark": name, **environment(), "tables": tables, "measured": measured}
+    for title, rows in tables.items():
+        print(f"\n{title}\n\n{markdown(rows)}", flush=True)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{name}.json").write_text(json.dumps(result, indent=2, default=str) + "\n", encoding="utf-8")
+    print(f"\nWritten: {out / f'{name}.json'}", flush=True)
+    return result
+
+
+def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows with the same keys as a Markdown table."""
+    heads = list(rows[0])
+    lines = [heads, ["---"] * len(heads), *([str(row[head]) for head in heads] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def environment() -> dict[str, Any]:
+    """When, on what machine, with which versions and from which commit a benchmark ran."""
+    return {
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "commit": _git("describe", "--always", "--dirty", "--abbrev=12"),
+        "machine": {
+            "platform": f"{platform.system()} {platform.machine()}",
+            "processor": _processor(),
+            "threads": torch.get_num_threads(),
+            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        },
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    }
+
+
+def _git(*arguments: str) -> str:
+    result = subprocess.run(["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True)
+    return result.stdout.strip() or "unknown"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

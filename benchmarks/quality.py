@@ -1,0 +1,66 @@
+"""Time to quality: ten epochs of the plain experiment, recipe `paper`, and recipe `fast`, over several seeds.
+
+Quality is the test MSE at the end of each training, a point that the recipe fixes beforehand; nothing looks at the test
+images before. Time runs from the first step to the end of the last one.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from statistics import mean, stdev
+from typing import Any
+
+from benchmarks.clock import Clock
+from benchmarks.harness import arguments, publish, ratio, spread
+from benchmarks.sides import plain_error, recipe_error, train_plain, train_recipe
+from condvae.config import load_recipe
+from condvae.data import Dataset, load_data
+
+UNSEEN = {"limit_val_batches": 0}
+
+
+def trained(recipe: str, data: Dataset, seed: int, **options: Any) -> tuple[float, float]:
+    """Test MSE and seconds of a recipe."""
+    error = recipe_error(train_recipe(load_recipe(recipe), data, seed, **UNSEEN, **options), data)
+    return error, Clock.whole
+
+
+def trained_plain(data: Dataset, seed: int, **options: Any) -> tuple[float, float]:
+    """Test MSE and seconds of the plain experiment."""
+    error = plain_error(train_plain(data, seed, **{"max_epochs": 10, **options}), data)
+    return error, Clock.whole
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    options = arguments(__doc__, argv, seeds=3, batches=0)
+    data = load_data("mnist")
+    cut = {"limit_train_batches": options.batches} if options.batches else {}
+    sides: dict[str, Callable[[int], tuple[float, float]]] = {
+        "plain": lambda seed: trained_plain(data, seed, **cut),
+        "paper": lambda seed: trained("paper", data, seed, **cut),
+        "fast": lambda seed: trained("fast", data, seed, **cut),
+    }
+    measured: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
+    for seed in range(options.seeds):
+        for name, side in sides.items():
+            measured[name].append(side(seed))
+            print(
+                f"seed {seed}, {name}: test MSE {measured[name][-1][0]:.5f}, {measured[name][-1][1]:.2f} s", flush=True
+            )
+    errors = {name: [error for error, _ in values] for name, values in measured.items()}
+    seconds = {name: [time for _, time in values] for name, values in measured.items()}
+    rows = [
+        {
+            "side": name,
+            "test MSE": f"{mean(errors[name]):.5f} ± {stdev(errors[name]) if options.seeds > 1 else 0:.5f}",
+            "each seed": ", ".join(f"{error:.5f}" for error in errors[name]),
+            "seconds": spread(seconds[name]),
+            "plain / side": ratio(seconds["plain"], seconds[name]),
+        }
+        for name in sides
+    ]
+    title = f"Training on MNIST, {options.seeds} seeds"
+    return publish("quality", options.out, {title: rows}, errors=errors, seconds=seconds)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
