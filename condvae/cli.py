@@ -2,7 +2,8 @@
 
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,8 @@ def reproduce(argv: Arguments) -> None:
     from condvae.report import summary
     from condvae.reproduce import reproduce as run_experiment
 
-    try:
+    with _continuable():
         print(summary(*run_experiment(arguments.out, arguments.seed)))
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("Call the same command again to continue.") from None
     print(f"\nReport: {arguments.out / 'report.html'}\nPlay with it: condvae explore {arguments.out}")
 
 
@@ -139,7 +138,9 @@ def report(argv: Arguments) -> None:
 
 
 def generate(argv: Arguments) -> None:
-    """Draw images of the labels you ask for, as PNG files with a contact sheet, or as one .npz file.
+    """Draw images of the labels you ask for, one or a million, as PNG files or as arrays in .npz files.
+
+    Interrupted, it continues where it was when called again.
 
     Example: condvae generate runs/paper --label 3 --count 16 --out threes
     """
@@ -148,32 +149,45 @@ def generate(argv: Arguments) -> None:
     parser.add_argument("--count", type=int, default=1, help="images of each label (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="decides the draw from the prior (default: %(default)s)")
     _add_z(parser)
-    parser.add_argument("--out", type=Path, required=True, help="new folder, or a file ending in .npz")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="new folder, for PNG files in a folder for each label; or a file ending in .npz, numbered where 8 MiB of "
+        "images are not enough",
+    )
     arguments = parser.parse_args(argv)
     if arguments.count < 1:
         raise ConfigError(f"--count {arguments.count} is not possible; ask for at least 1 image.")
-
-    from condvae.checkpoint import load
-    from condvae.files import require_empty
-    from condvae.images import save_images
-    from condvae.sampling import generate as draw_images
-
-    model = load(arguments.run)
-    require_empty(arguments.out)
     if arguments.z and arguments.count != 1:
         raise ConfigError("--count draws z at random, --z sets it: give one of the two.")
-    each = len(arguments.z) if arguments.z else arguments.count
-    wanted = arguments.label or [None]
-    labels = [label for label in wanted for _ in range(each)]
-    images = draw_images(
-        model,
-        labels if arguments.label else None,
-        z=arguments.z * len(wanted) if arguments.z else None,
-        count=len(labels),
-        seed=arguments.seed,
-    )
-    written = save_images(arguments.out, images, [label or "image" for label in labels])
-    print(f"Drew {len(images)} images: {written[-1]}")
+
+    from condvae.bulk import generate_files
+
+    wanted = {"count": arguments.count, "z": arguments.z, "seed": arguments.seed}
+    with _continuable():
+        count = generate_files(arguments.run, arguments.out, arguments.label, **wanted)
+    print(f"Drew {count:,} images: {arguments.out}")
+
+
+def encode(argv: Arguments) -> None:
+    """Encode images into latent vectors: a folder with a folder for each label, or .npz files, of any number.
+
+    Interrupted, it continues where it was when called again.
+
+    Example: condvae encode runs/paper threes --out codes.npz
+    """
+    parser = _run_parser("encode", encode)
+    parser.add_argument("source", type=Path, metavar="IMAGES", help="folder of image files, or path ending in .npz")
+    parser.add_argument("--label", metavar="LABEL", help="the label of all images, where their folders do not say it")
+    parser.add_argument("--out", type=Path, required=True, help="new file ending in .npz: mean, stddev, labels, files")
+    arguments = parser.parse_args(argv)
+
+    from condvae.bulk import encode_files
+
+    with _continuable():
+        count = encode_files(arguments.run, arguments.source, arguments.out, arguments.label)
+    print(f"Encoded {count:,} images: {arguments.out}")
 
 
 def explore(argv: Arguments) -> None:
@@ -248,6 +262,7 @@ COMMANDS: dict[str, Callable[[Arguments], None]] = {
     "figure": figure,
     "report": report,
     "generate": generate,
+    "encode": encode,
     "explore": explore,
     "data fetch": data_fetch,
     "data info": data_info,
@@ -336,6 +351,15 @@ def _add_z(parser: ArgumentParser) -> None:
         metavar="Z",
         help="a latent vector, one number per latent dimension; repeat the option for several vectors",
     )
+
+
+@contextmanager
+def _continuable() -> Iterator[None]:
+    """Ctrl-C inside says that the same command goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("Call the same command again to continue.") from None
 
 
 def _study(arguments: Namespace) -> Any:

@@ -79,7 +79,7 @@ class TrainingConfig:
         learning_rate: step size of Adam; the largest one where the schedule changes it.
         muon_learning_rate: step size of Muon, likewise.
         adam_betas: how much of its running means of gradient and squared gradient Adam keeps in each step.
-        schedule: of the step size: constant, or one-cycle (up in the first 25% of the steps, then down to almost 0).
+        schedule: of the step size: constant, or one-cycle (up in the first quarter of the steps, then down to 0).
         start_at_mean: let the decoder's first output be the mean training image rather than grey.
         bf16: matrix products in bfloat16, where the processor has instructions for them; otherwise in float32.
         beta: weight of the KL term: 0 leaves it out as the experiment does, 1 is the evidence lower bound.

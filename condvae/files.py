@@ -21,18 +21,26 @@ def replacing(path: Path) -> Iterator[Path]:
     path = path.absolute()
     aside = path.with_name(f".{path.name}.part")
     try:
+        with storing(path):
+            yield aside
+            with aside.open("rb+") as file:
+                os.fsync(file.fileno())
+            aside.replace(path)
+    finally:
+        remove_if_there(aside)
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Make the folder of `path`, and let a write to it that the operating system refuses end in a StorageError."""
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield aside
-        with aside.open("rb+") as file:
-            os.fsync(file.fileno())
-        aside.replace(path)
+        yield
     except OSError as error:
         raise StorageError(
             f"Cannot write {path}: {error.strerror or error}. Nothing that was there before is lost. "
             "Free some space, or choose a folder that you may write to, and run the command again."
         ) from error
-    finally:
-        remove_if_there(aside)
 
 
 def remove_if_there(path: Path) -> None:

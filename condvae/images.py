@@ -1,4 +1,4 @@
-"""Pictures as plain arrays: tiling, encoding, saving. Images here are uint8 (N, C, H, W)."""
+"""Pictures as plain arrays: tiling, encoding, reading. Images here are uint8 (N, C, H, W)."""
 
 import io
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from condvae.files import replacing, write_bytes
+from condvae.errors import InputError
 
 GAP = 2
 
@@ -62,27 +62,21 @@ def png(image: NDArray[np.uint8], scale: int = 1) -> bytes:
     return buffer.getvalue()
 
 
-def save_images(out: Path, images: NDArray[np.uint8], labels: list[str]) -> list[Path]:
-    """Write images as one `.npz` file (arrays `images`, `labels`) or as a folder of PNG files with a contact sheet.
-
-    Args:
-        out: a file that ends in .npz, or a folder, made if need be.
-        images: uint8 (N, C, H, W).
-        labels: N class names.
-
-    Returns:
-        What was written, the contact sheet last.
+def read_image(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """An image file as uint8 of the shape (C, H, W), made grey where C = 1 and RGB where C = 3.
 
     Raises:
-        StorageError: it cannot be written.
+        InputError: it cannot be read, or has another size.
     """
-    if out.suffix == ".npz":
-        with replacing(out) as aside, aside.open("wb") as file:
-            np.savez_compressed(file, images=images, labels=np.array(labels))
-        return [out]
-    paths = [out / f"{index:05d}-{label}.png" for index, label in enumerate(labels)]
-    for path, image in zip(paths, images, strict=True):
-        write_bytes(path, png(image))
-    sheet = out / "contact-sheet.png"
-    write_bytes(sheet, png(contact_sheet(images, columns=max(1, int(len(images) ** 0.5))), scale=2))
-    return [*paths, sheet]
+    channels, height, width = shape
+    try:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path} cannot be read as an image ({error}). Mend it or take it away.") from error
+    if pixels.shape[:2] != (height, width):
+        raise InputError(
+            f"{path} has {pixels.shape[0]} x {pixels.shape[1]} pixels (H x W); this model takes {height} x {width}. "
+            "Scale it, or take it away."
+        )
+    return pixels.reshape(height, width, -1).transpose(2, 0, 1)

@@ -30,8 +30,10 @@ class Dropout(nn.Module):
         self.bits, self.dtype = (8, torch.int8) if 256 * p % 1 == 0 else (32, torch.int32)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or not self.p or x.device.type != "cpu":
-            return nn.functional.dropout(x, self.p, self.training)
+        if not self.training or not self.p:
+            return x
+        if x.device.type != "cpu":
+            return nn.functional.dropout(x, self.p)
         words = torch.empty(-(-x.numel() * self.bits // 64), dtype=torch.int64).random_(-(2**63), None)
         draws = words.view(self.dtype)[: x.numel()].view(x.shape)
         dropped = min(round(self.p * 2**self.bits), 2**self.bits - 1)  # of the 2^bits values that a draw has

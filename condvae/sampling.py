@@ -17,7 +17,8 @@ from condvae.errors import InputError
 from condvae.model import CVAE
 
 Labels: TypeAlias = str | int | Sequence[str | int] | NDArray[Any] | Tensor | None
-CHUNK = 1000
+CHUNK = 500  # images in one pass through the model; their activations stay in the processor's cache
+BLOCK = 1000  # latent vectors that one seed decides
 
 
 def generate(
@@ -41,13 +42,13 @@ def generate(
     """
     if count < 1:
         raise InputError(f"count = {count} is not possible; ask for at least 1 image.")
-    known = _labels(model, labels)
+    known = as_labels(model, labels)
     vectors = None if z is None else as_vectors(model, z)
     size = _common_size(count, {"labels": len(known), "latent vectors z": 1 if vectors is None else len(vectors)})
     known = known.expand(size) if len(known) == 1 else known
     if vectors is None:
         vectors = draw(model, known, seed)
-    return to_uint8(decode(model, vectors.expand(size, -1) if len(vectors) == 1 else vectors, known))
+    return draw_pixels(model, vectors.expand(size, -1) if len(vectors) == 1 else vectors, known)
 
 
 def encode(model: CVAE, images: ArrayLike, labels: Labels = None) -> NDArray[np.float32]:
@@ -95,11 +96,18 @@ def restyle(model: CVAE, images: ArrayLike, labels: Labels, new_labels: Labels) 
     """
     x = _images(model, images)
     means, _ = encode_all(model, x, _labels_for(model, labels, len(x)))
-    return to_uint8(decode(model, means, _labels_for(model, new_labels, len(x))))
+    return draw_pixels(model, means, _labels_for(model, new_labels, len(x)))
 
 
-def draw(model: CVAE, labels: Tensor, seed: int | None = None) -> Tensor:
+def draw(model: CVAE, labels: Tensor, seed: int | None = None, start: int = 0) -> Tensor:
     """Latent vectors from the prior p(z|y): labels int64 (B,) to float32 (B, Z).
+
+    Args:
+        model: a trained model.
+        labels: int64 (B,).
+        seed: makes the draw repeatable.
+        start: how many vectors of a longer draw come before these, a multiple of BLOCK: pieces drawn one by one are the
+            whole draw.
 
     Raises:
         InputError: the seed is not possible.
@@ -107,16 +115,30 @@ def draw(model: CVAE, labels: Tensor, seed: int | None = None) -> Tensor:
     if seed is not None and not 0 <= seed < 2**32:
         raise InputError(f"seed = {seed} is not possible; allowed: 0 to 4294967295.")
     with torch.random.fork_rng(devices=[], enabled=seed is not None), torch.inference_mode():
-        if seed is not None:
-            torch.manual_seed(seed)
-        return model.prior(model.conditions(labels)).sample()
+        blocks = []
+        for number, block in enumerate(labels.split(BLOCK), start // BLOCK):
+            if seed is not None:
+                torch.manual_seed(derived_seed(seed, number))
+            blocks.append(model.prior(model.conditions(block)).sample())
+        return torch.cat(blocks)
+
+
+def derived_seed(*parts: int) -> int:
+    """One seed out of several numbers, so that no two uses share a random stream."""
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])
 
 
 def decode(model: CVAE, z: Tensor, labels: Tensor) -> Tensor:
-    """The mean of p(x|z,y), a chunk at a time: (B, Z) and int64 (B,) to floats in [0, 1] (B, C, H, W)."""
+    """The mean of p(x|z,y): (B, Z) and int64 (B,) to floats in [0, 1] (B, C, H, W)."""
     with evaluating(model):
-        parts = zip(z.split(CHUNK), labels.split(CHUNK), strict=True)
-        return torch.cat([model.decode(*part).mean for part in parts])
+        return torch.cat(list(_decoded(model, z, labels)))
+
+
+def draw_pixels(model: CVAE, z: Tensor, labels: Tensor) -> NDArray[np.uint8]:
+    """The mean of p(x|z,y), rounded: (B, Z) and int64 (B,) to uint8 0 to 255 (B, C, H, W)."""
+    with evaluating(model):
+        # rounded chunk by chunk, because a quarter of the bytes then leaves the cache
+        return np.concatenate([to_uint8(chunk) for chunk in _decoded(model, z, labels)])
 
 
 def encode_all(model: CVAE, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -131,6 +153,22 @@ def encode_all(model: CVAE, images: Tensor, labels: Tensor) -> tuple[Tensor, Ten
         parts = zip(images.split(CHUNK), labels.split(CHUNK), strict=True)
         posteriors = [model.encode(unit(part), chosen) for part, chosen in parts]
         return torch.cat([q.mean for q in posteriors]), torch.cat([q.stddev for q in posteriors])
+
+
+def as_labels(model: CVAE, labels: Labels) -> Tensor:
+    """Labels as int64 (B,); one 0, which nothing reads, for a model without labels.
+
+    Raises:
+        InputError: a label is not a class of the model, or is missing.
+    """
+    if labels is None:
+        if model.conditions.width:
+            raise InputError(f"This model needs a label. Choose from {', '.join(model.conditions.classes)}.")
+        return torch.zeros(1, dtype=torch.int64)
+    given = np.atleast_1d(np.asarray(_detached(labels), dtype=object)).tolist()
+    if not given:
+        raise InputError("The list of labels is empty; at least one is needed.")
+    return torch.tensor([model.conditions.index(label) for label in given])
 
 
 def unit(images: Tensor) -> Tensor:
@@ -167,29 +205,25 @@ def to_uint8(images: Tensor) -> NDArray[np.uint8]:
 @contextmanager
 def evaluating(model: CVAE) -> Iterator[None]:
     """No gradients and no dropout inside; the model's mode is as before afterwards."""
-    training = model.training
+    if not model.training:
+        with torch.inference_mode():
+            yield
+        return
     model.eval()
     try:
         with torch.inference_mode():
             yield
     finally:
-        model.train(training)
+        model.train()
 
 
-def _labels(model: CVAE, labels: Labels) -> Tensor:
-    """Labels as int64 (B,); one 0, which nothing reads, for a model without labels."""
-    if labels is None:
-        if model.conditions.width:
-            raise InputError(f"This model needs a label. Choose from {', '.join(model.conditions.classes)}.")
-        return torch.zeros(1, dtype=torch.int64)
-    given = np.atleast_1d(np.asarray(_detached(labels), dtype=object)).tolist()
-    if not given:
-        raise InputError("The list of labels is empty; at least one is needed.")
-    return torch.tensor([model.conditions.index(label) for label in given])
+def _decoded(model: CVAE, z: Tensor, labels: Tensor) -> Iterator[Tensor]:
+    for part, chosen in zip(z.split(CHUNK), labels.split(CHUNK), strict=True):
+        yield model.decode(part, chosen).mean
 
 
 def _labels_for(model: CVAE, labels: Labels, count: int) -> Tensor:
-    known = _labels(model, labels)
+    known = as_labels(model, labels)
     if len(known) not in (1, count):
         raise InputError(f"There are {len(known)} labels for {count} images. Give one label for all or one for each.")
     return known.expand(count)

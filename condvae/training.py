@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import OneCycleLR
@@ -28,7 +27,7 @@ from condvae.errors import ConfigError, RunError, TrainingError
 from condvae.files import require_empty
 from condvae.metrics import squared_error
 from condvae.model import CVAE
-from condvae.sampling import unit
+from condvae.sampling import derived_seed, unit
 from condvae.trainer import is_main_process, make_trainer, without_noise
 
 Batch = Sequence[Tensor]
@@ -248,11 +247,6 @@ class CVAEModule(pl.LightningModule):
 
     def _on_device(self, part: LabelledImages) -> TensorDataset:
         return TensorDataset(*(torch.from_numpy(array).to(self.device) for array in (part.images, part.labels)))
-
-
-def derived_seed(*parts: int) -> int:
-    """One seed out of several numbers, so that no two uses share a random stream."""
-    return int(np.random.SeedSequence(parts).generate_state(1)[0])
 
 
 def _resumable(run: Run) -> dict[str, Any]:

@@ -5,14 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
-import condvae as package
 from condvae import cli
 from condvae.checkpoint import Run
-from condvae.model import CVAE
 
 from .conftest import Cli
 
@@ -39,6 +35,7 @@ def test_the_help_of_figure_names_every_figure(capsys: pytest.CaptureFixture[str
 
 def test_examples_of_the_help_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each example parses: the parser is stopped before anything is done."""
+    import condvae.bulk
     import condvae.reproduce  # noqa: F401  (everything is imported before parts of it are replaced)
 
     class StopError(Exception):
@@ -47,11 +44,15 @@ def test_examples_of_the_help_are_understood(monkeypatch: pytest.MonkeyPatch) ->
     def stop(*arguments: object, **options: object) -> None:
         raise StopError
 
-    for name in ("load", "Run"):
-        monkeypatch.setattr(f"condvae.checkpoint.{name}", stop)
-    monkeypatch.setattr("condvae.training.fit", stop)
-    monkeypatch.setattr("condvae.data.load_data", stop)
-    monkeypatch.setattr("condvae.reproduce.reproduce", stop)
+    for name in (
+        "checkpoint.load",
+        "checkpoint.Run",
+        "bulk.load",
+        "training.fit",
+        "data.load_data",
+        "reproduce.reproduce",
+    ):
+        monkeypatch.setattr(f"condvae.{name}", stop)
     for name, command in cli.COMMANDS.items():
         (example,) = [line.split("Example: ")[1] for line in command.__doc__.splitlines() if "Example: " in line]
         words = example.split()
@@ -72,31 +73,6 @@ def test_overview_and_version(condvae: Cli, capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize("argv", [["evalaute", "x"], ["data", "fetsch"], ["data"], ["--frobnicate"]])
 def test_unknown_command(argv: list[str], condvae: Cli) -> None:
     assert "There is no command" in condvae.fails(*argv)
-
-
-def test_generate_a_folder(run: Run, model: CVAE, tmp_path: Path, condvae: Cli) -> None:
-    out = tmp_path / "threes"
-    assert "Drew 5 images" in condvae("generate", run.path, "--label", 3, "--count", 5, "--seed", 1, "--out", out)
-    names = sorted(path.name for path in out.iterdir())
-    assert names == [*(f"{index:05d}-3.png" for index in range(5)), "contact-sheet.png"]
-    expected = package.generate(model, "3", count=5, seed=1)
-    for image, path in zip(expected, sorted(out.glob("0*.png")), strict=True):
-        assert (np.asarray(Image.open(path)) == image[0]).all()
-    assert f"{out} exists and is not empty" in condvae.fails("generate", run.path, "--label", 3, "--out", out)
-
-
-def test_generate_an_archive(run: Run, model: CVAE, tmp_path: Path, condvae: Cli) -> None:
-    out = tmp_path / "images.npz"
-    condvae("generate", run.path, "--label", 4, 9, "--z", -3, 3, "--z", 0.5, 0, "--out", out)
-    archive = np.load(out)
-    assert archive["labels"].tolist() == ["4", "4", "9", "9"]
-    z = [[-3, 3], [0.5, 0]] * 2
-    assert (archive["images"] == package.generate(model, [4, 4, 9, 9], z=z)).all()
-
-
-def test_generate_without_labels(run: Run, tmp_path: Path, condvae: Cli) -> None:
-    condvae("generate", run.path / "autoencoder", "--count", 3, "--out", tmp_path / "out.npz")
-    assert np.load(tmp_path / "out.npz")["images"].shape == (3, 1, 28, 28)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +106,7 @@ def test_what_the_operating_system_refuses_is_no_traceback(condvae: Cli, monkeyp
 
 def test_generate_where_nobody_may_write(run: Run, nowhere: Path, condvae: Cli) -> None:
     message = condvae.fails("generate", run.path, "--label", 3, "--out", nowhere)
-    assert f"Cannot write {nowhere / '00000-3.png'}: " in message
+    assert f"Cannot write {nowhere / '3' / '00000.png'}: " in message
 
 
 @pytest.mark.parametrize("name", ["evaluate", "report", "explore", "generate", "figure"])

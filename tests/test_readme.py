@@ -33,13 +33,19 @@ def shape(text: str) -> str:
     return " ".join(re.sub(r"[\d.,]+", "#", text).split())
 
 
+@pytest.fixture(scope="module")
+def place(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One working folder for all commands, with the trained run where the README has it."""
+    path = tmp_path_factory.mktemp("readme")
+    (path / "runs").mkdir()
+    (path / "runs" / "paper").symlink_to(run.path)
+    return path
+
+
 @pytest.fixture
-def here(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder with the trained run where the README has it."""
-    (tmp_path / "runs").mkdir()
-    (tmp_path / "runs" / "paper").symlink_to(run.path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(place)
+    return place
 
 
 def test_the_first_code_block_is_the_library(here: Path) -> None:

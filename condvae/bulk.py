@@ -1,0 +1,122 @@
+"""A model at work on a million images: to files and from files, shard by shard, in constant memory."""
+
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+
+from condvae.checkpoint import Run, load
+from condvae.errors import InputError
+from condvae.files import sha256, storing, write_bytes
+from condvae.images import contact_sheet, png
+from condvae.model import CVAE
+from condvae.sampling import BLOCK, as_labels, as_vectors, draw, draw_pixels, encode_all
+from condvae.shards import Archive, Arrays, Folder, Job
+
+SHARD_BYTES = 8 * 2**20
+SHEET = 100  # images on the contact sheet
+
+
+def generate_files(
+    run: Path, out: Path, labels: Sequence[str] | None, *, count: int = 1, z: ArrayLike | None = None, seed: int = 0
+) -> int:
+    """Draw images of each label into files; what an interrupted call has written is not drawn again.
+
+    Args:
+        run: the folder of a finished run.
+        out: a folder for PNG files, with a folder for each label in it, and a contact sheet; or a path ending in .npz
+            for the arrays `images`, `labels` and `z`, in numbered files where there is more than one shard.
+        labels: class names or numbers; None for a model without labels.
+        count: images of each label, with z drawn from the prior.
+        z: latent vectors (B, Z), to draw each label at each of them instead.
+        seed: decides the draw from the prior; the images are those of `generate` with this seed.
+
+    Returns:
+        How many images there are.
+
+    Raises:
+        InputError: a label, z or the seed is not possible.
+        RunError: the run cannot be used.
+        StorageError: `out` holds something else, or cannot be written.
+    """
+    model = load(run)
+    chosen = as_labels(model, labels)
+    vectors = None if z is None else as_vectors(model, z)
+    draw(model, chosen[:1], seed)  # refuses an impossible seed before anything is written
+    each = count if vectors is None else len(vectors)
+    names = [model.conditions.classes[label] for label in chosen.tolist()] if model.conditions.width else [""]
+    settings = {
+        "weights": sha256(Run(run).weights),
+        "labels": names,
+        "images of each label": each,
+        "z": None if vectors is None else vectors.tolist(),
+        "seed": seed,
+    }
+    job = Job(out, settings, each * len(names), _shard(model))
+
+    def drawn(start: int, stop: int) -> Arrays:
+        index = torch.arange(start, stop)
+        own = chosen[index // each]
+        codes = draw(model, own, seed, start) if vectors is None else vectors[index % each]
+        shown = np.array(names)[(index // each).numpy()]
+        return {"images": draw_pixels(model, codes, own), "labels": shown, "z": codes.numpy()}
+
+    def write_folder(start: int, arrays: Arrays) -> None:
+        digits = max(5, len(str(each - 1)))
+        for number, (name, image) in enumerate(zip(arrays["labels"].tolist(), arrays["images"], strict=True), start):
+            path = out / name / f"{number % each:0{digits}d}.png"
+            with storing(path):
+                path.write_bytes(png(image))
+        if start == 0:
+            shown = arrays["images"][:SHEET]
+            write_bytes(out / "contact-sheet.png", png(contact_sheet(shown, max(1, int(len(shown) ** 0.5))), scale=2))
+
+    job.do(drawn, job.write_archive if job.is_archive else write_folder)
+    return job.total
+
+
+def encode_files(run: Path, source: Path, out: Path, label: str | None = None) -> int:
+    """Encode the images of a folder or an archive; what an interrupted call has written is not encoded again.
+
+    Args:
+        run: the folder of a finished run.
+        source: what `generate_files` writes: a folder of images, with a folder for each label in it where the model has
+            labels; or a path ending in .npz with the arrays `images` and `labels`, in numbered files where there are
+            such.
+        out: a path ending in .npz for the arrays `mean` and `stddev` of q(z|x,y), each float32 (B, Z), `labels`, and
+            `files` (names, or numbers in an archive), in numbered files where there is more than one shard.
+        label: the label of all images, where the source does not say it.
+
+    Returns:
+        How many images there are.
+
+    Raises:
+        InputError: there are no images, one cannot be read or has another shape, or a label is missing or unknown.
+        RunError: the run cannot be used.
+        StorageError: `out` holds something else, or cannot be written.
+    """
+    model = load(run)
+    if out.suffix != ".npz":
+        raise InputError(f"--out {out} does not end in .npz, the format of latent vectors. Name such a file.")
+    images = Archive(source) if source.suffix == ".npz" else Folder(source)
+    settings = {"weights": sha256(Run(run).weights), "source": str(source.absolute()), "label": label}
+    job = Job(out, settings, len(images), _shard(model))
+
+    def encoded(start: int, stop: int) -> Arrays:
+        piece = images.read(start, stop, model.schema.shape)
+        named = [label] * len(piece.files) if label is not None else piece.labels
+        known = as_labels(model, named if model.conditions.width else None).expand(len(piece.files))
+        mean, stddev = encode_all(model, torch.from_numpy(piece.images), known)
+        codes = {"mean": mean.numpy(), "stddev": stddev.numpy(), "files": np.array(piece.files)}
+        return codes if named is None else {**codes, "labels": np.array(named)}
+
+    job.do(encoded, job.write_archive)
+    return job.total
+
+
+def _shard(model: CVAE) -> int:
+    """Images of a shard: SHARD_BYTES of them, in whole blocks of latent vectors."""
+    return max(1, SHARD_BYTES // prod(model.schema.shape) // BLOCK) * BLOCK

@@ -1,0 +1,198 @@
+"""Many images on disk: written shard by shard so that an interrupted job goes on, and read back a piece at a time.
+
+A shard is written whole and then counted in a small JSON file that also says how it was made, so that a job with other
+settings does not mix its files with these.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from condvae.errors import InputError, StorageError
+from condvae.files import replacing, require_empty, write_text
+from condvae.images import read_image
+
+SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Files that are made shard by shard.
+
+    Attributes:
+        out: a folder; or a path ending in .npz, which gets numbered where there is more than one shard.
+        settings: what decides the content, as JSON has it.
+        total: how many items there are.
+        shard: how many of them are made at once.
+    """
+
+    out: Path
+    settings: dict[str, Any]
+    total: int
+    shard: int
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether the output is .npz files rather than a folder."""
+        return self.out.suffix == ".npz"
+
+    @property
+    def record(self) -> Path:
+        """The JSON file with the settings and the number of items done."""
+        return self.out.with_suffix(".json") if self.is_archive else self.out / "made.json"
+
+    def do(self, make: Callable[[int, int], Arrays], write: Callable[[int, Arrays], None]) -> None:
+        """Make and write every shard that is not there yet.
+
+        Args:
+            make: from the first item's number and the one after the last to the arrays of a shard.
+            write: from the first item's number and these arrays to files.
+
+        Raises:
+            StorageError: there is something else at `out`, or it cannot be written.
+        """
+        done = self._done()
+        with tqdm(total=self.total, initial=done, unit=" images", unit_scale=True, disable=None) as bar:
+            for start in range(done, self.total, self.shard):
+                stop = min(start + self.shard, self.total)
+                write(start, make(start, stop))
+                write_text(self.record, json.dumps({**self.settings, "done": stop}, indent=1) + "\n")
+                bar.update(stop - start)
+
+    def write_archive(self, start: int, arrays: Arrays) -> None:
+        """Write a shard as a .npz file, not compressed, which would take longer than drawing the images."""
+        with replacing(self._archive(start)) as aside, aside.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+
+    def _archive(self, start: int) -> Path:
+        if self.total <= self.shard:
+            return self.out
+        return self.out.with_name(f"{self.out.stem}-{start // self.shard:05d}.npz")
+
+    def _done(self) -> int:
+        if not self.record.exists():
+            require_empty(self._archive(0) if self.is_archive else self.out)
+            return 0
+        try:
+            before = json.loads(self.record.read_text("utf-8"))
+            done = int(before.pop("done"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StorageError(f"{self.record} cannot be read ({error!r}). Choose another --out.") from error
+        for name in {**before, **self.settings}:
+            if before.get(name) != self.settings.get(name):
+                raise StorageError(
+                    f"{self.record} says that what is there was made with {name} = {before.get(name)!r}, not "
+                    f"{self.settings.get(name)!r}. Choose another --out."
+                )
+        return done
+
+
+class Piece(NamedTuple):
+    """Some images of a source.
+
+    Attributes:
+        images: uint8 (B, C, H, W).
+        labels: the class name of each; None where the source does not say.
+        files: what each is called in its source.
+    """
+
+    images: NDArray[np.uint8]
+    labels: list[str] | None
+    files: list[str]
+
+
+class Folder:
+    """A folder of image files, in a folder for each label, or all in one.
+
+    Raises:
+        InputError: there is no such folder, or no image in it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_dir():
+            raise InputError(f"There is no folder {path}. Name a folder of images, or a path ending in .npz.")
+        inner = sorted(folder.name for folder in path.iterdir() if folder.is_dir())
+        self.path, self.has_labels = path, bool(inner)
+        self.files = [
+            str(Path(name) / file.name)
+            for name in inner or [""]
+            for file in sorted((path / name).iterdir())
+            if file.suffix.lower() in SUFFIXES
+        ]
+        if not self.files:
+            raise InputError(f"{path} has no images. Known: files ending in {', '.join(sorted(SUFFIXES))}.")
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def read(self, start: int, stop: int, shape: tuple[int, int, int]) -> Piece:
+        """The images from number `start` to before `stop`, which must have the shape (C, H, W).
+
+        Raises:
+            InputError: one cannot be read, or has another size.
+        """
+        files = self.files[start:stop]
+        labels = [Path(file).parent.name for file in files] if self.has_labels else None
+        return Piece(np.stack([read_image(self.path / file, shape) for file in files]), labels, files)
+
+
+class Archive:
+    """A .npz file with the arrays `images`, uint8 (N, C, H, W), and `labels`, or numbered ones of that name.
+
+    Raises:
+        InputError: there is no such file, or it is no such archive.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.files = (
+            [path] if path.is_file() else sorted(path.parent.glob(f"{path.stem}-[0-9][0-9][0-9][0-9][0-9].npz"))
+        )
+        if not self.files:
+            raise InputError(f"There is no {path}, nor {path.stem}-00000.npz beside it. Name a file that is there.")
+        self.ends = np.cumsum([len(self._opened(file)["images"]) for file in self.files])
+        self.opened: tuple[Path, Arrays] = self.files[-1], self._opened(self.files[-1])
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def read(self, start: int, stop: int, shape: tuple[int, int, int]) -> Piece:
+        """The images from number `start` to before `stop`, which must have the shape (C, H, W).
+
+        Raises:
+            InputError: they are no uint8 images of that shape.
+        """
+        images: list[NDArray[np.uint8]] = []
+        labels: list[str] = []
+        first, last = np.searchsorted(self.ends, [start, stop - 1], side="right")
+        for file, end in zip(self.files[first : last + 1], self.ends[first : last + 1].tolist(), strict=True):
+            if self.opened[0] != file:
+                self.opened = file, self._opened(file)
+            arrays = self.opened[1]
+            if arrays["images"].dtype != np.uint8 or arrays["images"].shape[1:] != shape:
+                raise InputError(
+                    f"{file} holds images of type {arrays['images'].dtype} and shape {arrays['images'].shape}; this "
+                    f"model takes uint8 (N, {', '.join(map(str, shape))})."
+                )
+            begin = end - len(arrays["images"])
+            own = slice(max(start - begin, 0), stop - begin)
+            images.append(arrays["images"][own])
+            labels += arrays["labels"][own].astype(str).tolist() if "labels" in arrays else []
+        return Piece(np.concatenate(images), labels or None, [str(number) for number in range(start, stop)])
+
+    @staticmethod
+    def _opened(file: Path) -> Arrays:
+        try:
+            with np.load(file) as archive:
+                arrays = {name: archive[name] for name in ("images", "labels") if name in archive}
+        except (OSError, ValueError, EOFError) as error:
+            raise InputError(f"{file} cannot be read as an archive of arrays ({error}). Mend or remove it.") from error
+        if "images" not in arrays:
+            raise InputError(f"{file} has no array 'images'. Write one with 'condvae generate', or numpy.savez.")
+        return arrays

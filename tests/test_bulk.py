@@ -1,0 +1,174 @@
+"""Many images to files and back: the same as from Python, whatever is interrupted, and clear when it cannot be."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import condvae as package
+from condvae import bulk, cli
+from condvae.checkpoint import Run
+from condvae.data import Dataset
+from condvae.model import CVAE
+from condvae.shards import Job
+
+from .conftest import Cli
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand MNIST images a shard."""
+    monkeypatch.setattr(bulk, "SHARD_BYTES", 28 * 28 * 1000)
+
+
+def joined(out: Path, name: str) -> np.ndarray:
+    """An array over all numbered files."""
+    return np.concatenate([np.load(path)[name] for path in sorted(out.parent.glob(f"{out.stem}-*.npz"))])
+
+
+def folder_of(images: np.ndarray, names: list[str], path: Path) -> Path:
+    """Grey images as PNG files in a folder for each name."""
+    for number, (image, name) in enumerate(zip(images, names, strict=True)):
+        (path / name).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[0]).save(path / name / f"{number:04d}.png")
+    return path
+
+
+def test_a_folder(run: Run, model: CVAE, tmp_path: Path, condvae: Cli) -> None:
+    out = tmp_path / "drawn"
+    condvae("generate", run.path, "--label", 3, 4, "--count", 5, "--seed", 1, "--out", out)
+    left = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    drawn = [f"{label}/{number:05d}.png" for label in (3, 4) for number in range(5)]
+    assert left == [*drawn, "contact-sheet.png", "made.json"]
+    expected = package.generate(model, [3] * 5 + [4] * 5, seed=1)
+    for image, name in zip(expected, drawn, strict=True):
+        assert (np.asarray(Image.open(out / name)) == image[0]).all()
+
+
+def test_one_archive(run: Run, model: CVAE, tmp_path: Path, condvae: Cli) -> None:
+    out = tmp_path / "images.npz"
+    assert "Drew 4 images: " in condvae(
+        "generate", run.path, "--label", 4, 9, "--z", -3, 3, "--z", 0.5, 0, "--out", out
+    )
+    archive = np.load(out)
+    assert archive["labels"].tolist() == ["4", "4", "9", "9"]
+    z = [[-3, 3], [0.5, 0]] * 2
+    assert archive["z"].tolist() == z
+    assert (archive["images"] == package.generate(model, [4, 4, 9, 9], z=z)).all()
+
+
+def test_without_labels(run: Run, tmp_path: Path, condvae: Cli) -> None:
+    condvae("generate", run.path / "autoencoder", "--count", 3, "--out", tmp_path / "out.npz")
+    assert np.load(tmp_path / "out.npz")["images"].shape == (3, 1, 28, 28)
+    condvae("generate", run.path / "autoencoder", "--count", 3, "--out", tmp_path / "out")
+    assert len(list((tmp_path / "out").glob("0000?.png"))) == 3
+    condvae("encode", run.path / "autoencoder", tmp_path / "out.npz", "--out", tmp_path / "codes.npz")
+    assert np.load(tmp_path / "codes.npz")["mean"].shape == (3, 3)
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_interrupted_it_goes_on_and_ends_with_the_same_images(
+    run: Run, model: CVAE, tmp_path: Path, condvae: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "images.npz"
+    arguments = ["generate", run.path, "--label", 7, 2, "--count", 1700, "--seed", 5, "--out", out]
+    write = Job.write_archive
+
+    def interrupted(job: Job, start: int, arrays: dict[str, np.ndarray]) -> None:
+        if start == 2000:
+            raise KeyboardInterrupt
+        write(job, start, arrays)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Job, "write_archive", interrupted)
+        assert cli.main([str(argument) for argument in arguments]) == 130
+    assert "Call the same command again to continue." in condvae.capsys.readouterr().err
+    before = [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("images-*.npz"))]
+    assert len(before) == 2
+    assert "Drew 3,400 images" in condvae(*arguments)
+    after = [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("images-*.npz"))]
+    assert len(after) == 4
+    assert after[:2] == before
+    expected = package.generate(model, ["7"] * 1700 + ["2"] * 1700, seed=5)
+    assert (joined(out, "images") == expected).all()
+    assert joined(out, "labels").tolist() == ["7"] * 1700 + ["2"] * 1700
+    assert (joined(out, "images") == package.generate(model, joined(out, "labels"), z=joined(out, "z"))).all()
+    condvae(*arguments)
+    assert [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("images-*.npz"))] == after
+
+
+def test_what_is_there_is_not_mixed_with_other_images(run: Run, tmp_path: Path, condvae: Cli) -> None:
+    for out in (tmp_path / "images", tmp_path / "images.npz"):
+        condvae("generate", run.path, "--label", 3, "--out", out)
+        message = condvae.fails("generate", run.path, "--label", 3, "--seed", 1, "--out", out)
+        assert "was made with seed = 0, not 1. Choose another --out." in message
+    (tmp_path / "images.json").write_text("damaged")
+    assert "cannot be read" in condvae.fails("generate", run.path, "--label", 3, "--out", tmp_path / "images.npz")
+    (tmp_path / "images.json").unlink()
+    assert "exists and is not empty" in condvae.fails(
+        "generate", run.path, "--label", 3, "--out", tmp_path / "images.npz"
+    )
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_encode_a_folder_and_an_archive(run: Run, model: CVAE, mnist: Dataset, tmp_path: Path, condvae: Cli) -> None:
+    images, labels = mnist.test.images[:1500], mnist.test.labels[:1500]
+    order = np.argsort(labels, kind="stable")
+    names = [str(label) for label in labels]
+    folder = folder_of(images, names, tmp_path / "digits")
+    (folder / "notes.txt").write_text("not an image")
+    assert "Encoded 1,500 images" in condvae("encode", run.path, folder, "--out", tmp_path / "folder.npz")
+    expected = package.encode(model, images, labels)
+    np.testing.assert_allclose(joined(tmp_path / "folder.npz", "mean"), expected[order], atol=1e-5)
+    assert joined(tmp_path / "folder.npz", "labels").tolist() == [names[index] for index in order]
+    assert joined(tmp_path / "folder.npz", "files")[0] == str(Path("0") / f"{order[0]:04d}.png")
+
+    np.savez(tmp_path / "part-00000.npz", images=images[:700], labels=np.array(names[:700]))
+    np.savez(tmp_path / "part-00001.npz", images=images[700:], labels=labels[700:])
+    condvae("encode", run.path, tmp_path / "part.npz", "--out", tmp_path / "archive.npz")
+    np.testing.assert_allclose(joined(tmp_path / "archive.npz", "mean"), expected, atol=1e-5)
+    assert (joined(tmp_path / "archive.npz", "stddev") > 0).all()
+    assert joined(tmp_path / "archive.npz", "labels").tolist() == names
+    assert json.loads((tmp_path / "archive.json").read_text())["done"] == 1500
+
+
+def test_encode_one_folder_with_one_label(run: Run, model: CVAE, mnist: Dataset, tmp_path: Path, condvae: Cli) -> None:
+    folder = folder_of(mnist.test.images[:4], ["."] * 4, tmp_path / "sevens")
+    assert "This model needs a label" in condvae.fails("encode", run.path, folder, "--out", tmp_path / "codes.npz")
+    condvae("encode", run.path, folder, "--label", 7, "--out", tmp_path / "codes.npz")
+    expected = package.encode(model, mnist.test.images[:4], 7)
+    np.testing.assert_allclose(np.load(tmp_path / "codes.npz")["mean"], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("nothing", "There is no folder"),
+        ("nothing.npz", "There is no "),
+        ("empty", "has no images. Known: files ending in .bmp, "),
+        ("damaged", "cannot be read as an image"),
+        ("damaged.npz", "cannot be read as an archive"),
+        ("other.npz", "has no array 'images'"),
+        ("shape.npz", "shape (2, 1, 5, 5); this model takes uint8 (N, 1, 28, 28)"),
+        ("size", "has 5 x 7 pixels (H x W); this model takes 28 x 28"),
+        ("class", "There is no label 'seven'. Choose one of 0, 1"),
+    ],
+)
+def test_images_that_cannot_be_encoded(source: str, message: str, run: Run, tmp_path: Path, condvae: Cli) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "damaged" / "3").mkdir(parents=True)
+    (tmp_path / "damaged" / "3" / "a.png").write_bytes(b"no image")
+    (tmp_path / "damaged.npz").write_bytes(b"no archive")
+    np.savez(tmp_path / "other.npz", pictures=np.zeros(3))
+    np.savez(tmp_path / "shape.npz", images=np.zeros((2, 1, 5, 5), np.uint8), labels=["3", "3"])
+    folder_of(np.zeros((1, 1, 5, 7), np.uint8), ["3"], tmp_path / "size")
+    folder_of(np.zeros((1, 1, 28, 28), np.uint8), ["seven"], tmp_path / "class")
+    assert message in condvae.fails("encode", run.path, tmp_path / source, "--out", tmp_path / "codes.npz")
+    assert not list(tmp_path.glob("codes*"))
+
+
+def test_latent_vectors_go_to_an_archive(run: Run, tmp_path: Path, condvae: Cli) -> None:
+    message = condvae.fails("encode", run.path, tmp_path, "--out", tmp_path / "codes")
+    assert "does not end in .npz, the format of latent vectors" in message
