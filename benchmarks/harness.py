@@ -1,12 +1,15 @@
 """What the benchmarks share: sides that run in turn, tables, and results with machine, versions and commit."""
 
 import json
+import os
 import platform
 import subprocess
+import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from importlib.metadata import version
+from math import nan
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -14,6 +17,9 @@ from typing import Any, NamedTuple
 import torch
 
 PACKAGES = ("condvae", "torch", "lightning", "numpy", "gradio")
+
+
+Tables = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 class Spread(NamedTuple):
@@ -49,6 +55,56 @@ def ratio(numerator: Sequence[float], denominator: Sequence[float]) -> Spread:
     return spread([upper / lower for upper, lower in zip(numerator, denominator, strict=True)])
 
 
+def difference(one: Sequence[float], other: Sequence[float]) -> Spread:
+    """How much more one side is than another, round by round."""
+    return spread([upper - lower for upper, lower in zip(one, other, strict=True)])
+
+
+class Usage(NamedTuple):
+    """Time and memory of a whole process.
+
+    Attributes:
+        seconds: from start to end.
+        peak_mb: the most memory it held, in megabytes (10^6 bytes).
+        midway_mb: the most that it held in the first half of its time.
+    """
+
+    seconds: float
+    peak_mb: float
+    midway_mb: float
+
+    def row(self) -> dict[str, str]:
+        """As a row of a table."""
+        return {
+            "seconds": f"{self.seconds:.1f}",
+            "peak memory, MB": f"{self.peak_mb:.0f}",
+            "peak of the first half, MB": f"{self.midway_mb:.0f}",
+        }
+
+
+def watched(command: Sequence[str]) -> Usage:
+    """Run a command and watch the memory that it holds; on Linux only, NaN elsewhere."""
+    started, held = time.perf_counter(), []
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        while process.poll() is None:
+            held.append((time.perf_counter() - started, _resident_mb(process.pid)))
+            time.sleep(0.02)
+        message = process.stderr.read().decode() if process.stderr else ""
+    if process.returncode:
+        raise RuntimeError(f"{command} ended with exit status {process.returncode}: {message}")
+    seconds = time.perf_counter() - started
+    halfway = [megabytes for moment, megabytes in held if moment <= seconds / 2]
+    return Usage(seconds, max(megabytes for _, megabytes in held), max(halfway, default=nan))
+
+
+def _resident_mb(pid: int) -> float:
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text("utf-8").split()[1])
+    except (OSError, IndexError):
+        return nan
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
 def arguments(description: str | None, argv: Sequence[str] | None, **defaults: int) -> Namespace:
     """The options of a benchmark: `--out FOLDER` and whole numbers, each with its default."""
     parser = ArgumentParser(description=description, allow_abbrev=False)
@@ -58,7 +114,7 @@ def arguments(description: str | None, argv: Sequence[str] | None, **defaults: i
     return parser.parse_args(argv)
 
 
-def publish(name: str, out: Path, tables: Mapping[str, Sequence[Mapping[str, Any]]], **measured: Any) -> dict[str, Any]:
+def publish(name: str, out: Path, tables: Tables, **measured: Any) -> dict[str, Any]:
     """Print tables and write them, with everything measured, to `out`/`name`.json."""
     result = {"benchmark": name, **environment(), "tables": tables, "measured": measured}
     for title, rows in tables.items():

@@ -1,73 +1,60 @@
-"""Time of one training step: the plain experiment, recipe `paper`, and the floor of its matrix products alone."""
+"""Time of one training step: the plain experiment, recipe `paper` with and without each of its changes, and the floor.
+
+Also the peak memory of training on MNIST, as a process of its own.
+"""
 
 import sys
-import time
+import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 from benchmarks.clock import WARM_UP, Clock
-from benchmarks.harness import arguments, in_turn, publish, ratio, spread
+from benchmarks.floor import Floor, linear_layers, seconds_each
+from benchmarks.harness import Tables, arguments, in_turn, publish, ratio, spread, watched
+from benchmarks.plain import Images
 from benchmarks.sides import train_plain, train_recipe
 from condvae.config import load_recipe
 from condvae.data import load_data
 from condvae.model import CVAE
+from condvae.training import CVAEModule
+
+ITEMS = "an item-by-item dataset"
 
 
-class Floor:
-    """Only the matrix products of one training step, forward and backward, each on operands of its own.
-
-    A linear layer needs three: its output, the gradient of its weights, and the gradient of its input, which the first
-    layer does not need because nobody asks for the gradient of the images.
-    """
-
-    def __init__(self, model: CVAE, batch_size: int, dtype: torch.dtype = torch.float32) -> None:
-        layers = [module for module in model.modules() if isinstance(module, nn.Linear)]
-        self.weights = [torch.randn(layer.out_features, layer.in_features, dtype=dtype) for layer in layers]
-        self.inputs = [torch.randn(batch_size, layer.in_features, dtype=dtype) for layer in layers]
-        self.gradients = [torch.randn(batch_size, layer.out_features, dtype=dtype) for layer in layers]
-
-    def forward(self) -> None:
-        for weight, x in zip(self.weights, self.inputs, strict=True):
-            x @ weight.T
-
-    def backward(self) -> None:
-        for weight, x, gradient in zip(self.weights, self.inputs, self.gradients, strict=True):
-            gradient.T @ x
-            if weight is not self.weights[0]:
-                gradient @ weight
-
-    def step(self) -> None:
-        self.forward()
-        self.backward()
+def unfused(module: CVAEModule) -> torch.optim.Optimizer:
+    return torch.optim.Adam(module.parameters(), module.config.training.learning_rate)
 
 
-def seconds_each(action: Callable[[], Any], times: int) -> float:
-    """Seconds that one call takes, from many in a row."""
-    for _ in range(WARM_UP):
-        action()
-    started = time.perf_counter()
-    for _ in range(times):
-        action()
-    return (time.perf_counter() - started) / times
-
-
-def per_step(train: Callable[..., Any], *arguments: Any, steps: int) -> float:
-    """Seconds per step of a training that is cut short."""
-    train(*arguments, max_epochs=1, limit_train_batches=WARM_UP + steps, limit_val_batches=0)
-    return Clock.per_step
+def item_by_item(module: CVAEModule) -> DataLoader[Any]:
+    part, size = module.data.train, module.config.training.batch_size
+    return DataLoader(Images(part.images, part.labels), size, shuffle=True)
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     options = arguments(__doc__, argv, segments=7, steps=150)
     data, config = load_data("mnist"), load_recipe("paper")
-    model = CVAE(config.model, data.train.schema)
-    floor = Floor(model, config.training.batch_size)
+    floor = Floor(linear_layers(CVAE(config.model, data.train.schema)), config.training.batch_size)
+
+    def without(change: AbstractContextManager[Any], **extra: Any) -> Callable[[], float]:
+        def side() -> float:
+            with change:
+                return per_step(train_recipe, config, data, steps=options.steps, **extra)
+
+        return side
+
     sides = {
         "plain": lambda: per_step(train_plain, data, steps=options.steps),
-        "paper": lambda: per_step(train_recipe, config, data, steps=options.steps),
+        "paper": without(nullcontext()),
+        "paper, Adam not fused": without(patch.object(CVAEModule, "_adam", unfused)),
+        "paper, PyTorch's dropout": without(patch("condvae.networks.Dropout", nn.Dropout)),
+        "paper, logging every step": without(nullcontext(), log_every_n_steps=1),
+        f"paper, {ITEMS}": without(patch.object(CVAEModule, "train_dataloader", item_by_item)),
         "floor": lambda: seconds_each(floor.step, options.steps),
     }
     measured = in_turn(sides, options.segments)
@@ -80,7 +67,20 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         }
         for name, values in measured.items()
     ]
-    return publish("training", options.out, {"One training step, batch 100": rows}, seconds=measured)
+    with tempfile.TemporaryDirectory() as folder:
+        limits = ["--trainer.max_epochs", "3", "--trainer.limit_train_batches", str(4 * options.steps)]
+        usage = watched([sys.executable, "-m", "condvae", "train", "--out", f"{folder}/run", *limits])
+    tables: Tables = {
+        f"One training step, batch {config.training.batch_size}": rows,
+        "condvae train --recipe paper, whole process": [usage.row()],
+    }
+    return publish("training", options.out, tables, seconds=measured, memory=usage)
+
+
+def per_step(train: Callable[..., Any], *arguments: Any, steps: int, **options: Any) -> float:
+    """Seconds per step of a training that is cut short."""
+    train(*arguments, max_epochs=1, limit_train_batches=WARM_UP + steps, limit_val_batches=0, **options)
+    return Clock.per_step
 
 
 if __name__ == "__main__":

@@ -34,7 +34,8 @@ class Conditions(nn.Module):
         """One-hot vectors: labels int64 (B,) to float32 (B, Y); (B, 0) for an unconditional model."""
         if not self.width:
             return torch.zeros(len(labels), 0, device=labels.device)
-        return nn.functional.one_hot(labels, self.width).float()
+        # not nn.functional.one_hot, which looks at the labels first, so that a CPU has to wait
+        return nn.functional.embedding(labels, torch.eye(self.width, device=labels.device))
 
     def index(self, label: str | SupportsIndex) -> int:
         """The label of a class by its name, or by its number from 0.

@@ -1,0 +1,58 @@
+"""The floor: only the matrix products of a model, each on operands of its own."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+WARM_UP = 20
+
+
+class Floor:
+    """The matrix products of linear layers, in the order given.
+
+    Args:
+        layers: the linear layers.
+        batch_size: rows of each input.
+        dtype: of all operands.
+    """
+
+    def __init__(self, layers: Sequence[nn.Linear], batch_size: int, dtype: torch.dtype = torch.float32) -> None:
+        self.weights = [torch.randn(layer.out_features, layer.in_features, dtype=dtype) for layer in layers]
+        self.inputs = [torch.randn(batch_size, layer.in_features, dtype=dtype) for layer in layers]
+        self.gradients = [torch.randn(batch_size, layer.out_features, dtype=dtype) for layer in layers]
+
+    def forward(self, times: int = 1) -> None:
+        """One product a layer: its output."""
+        for _ in range(times):
+            for weight, x in zip(self.weights, self.inputs, strict=True):
+                x @ weight.T
+
+    def backward(self) -> None:
+        """Two products a layer: the gradients of its weights and of its input, which nobody asks of the first layer."""
+        for number, (weight, x, gradient) in enumerate(zip(self.weights, self.inputs, self.gradients, strict=True)):
+            gradient.T @ x
+            if number:
+                gradient @ weight
+
+    def step(self) -> None:
+        """The products of one training step."""
+        self.forward()
+        self.backward()
+
+
+def linear_layers(module: nn.Module) -> list[nn.Linear]:
+    """Every linear layer of a model, in order."""
+    return [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+
+
+def seconds_each(action: Callable[[], Any], times: int) -> float:
+    """Seconds that one call takes, from many in a row."""
+    for _ in range(min(WARM_UP, times)):
+        action()
+    started = time.perf_counter()
+    for _ in range(times):
+        action()
+    return (time.perf_counter() - started) / times

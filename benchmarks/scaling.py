@@ -1,0 +1,119 @@
+"""How the cost of training grows: with the number of images, the width of the layers, the latent size and the batch.
+
+Each table is measured in turn like every other benchmark; the floor is that of the same model and batch.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.clock import Clock
+from benchmarks.floor import Floor, linear_layers, seconds_each
+from benchmarks.harness import arguments, in_turn, publish, spread
+from benchmarks.sides import train_recipe
+from benchmarks.training import per_step
+from condvae.config import Config, load_recipe
+from condvae.data import Dataset, LabelledImages, load_data
+from condvae.model import CVAE
+
+WIDTHS = (0.5, 1, 2, 4)
+LATENTS = (2, 16, 128)
+BATCHES = (50, 100, 250, 500, 1000)
+SIZES = (15_000, 30_000, 60_000, 120_000)
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    options = arguments(__doc__, argv, segments=3, steps=60, largest=SIZES[-1])
+    data, paper = load_data("mnist"), load_recipe("paper")
+    configs: dict[str, Mapping[float, Config]] = {
+        "width": {factor: wider(paper, factor) for factor in WIDTHS},
+        "latent": {z: replace(paper, model=replace(paper.model, latent=z)) for z in LATENTS},
+        "batch": {size: replace(paper, training=replace(paper.training, batch_size=size)) for size in BATCHES},
+    }
+    titles = {"width": "times the width of `paper`", "latent": "latent dimensions", "batch": "images in a batch"}
+    tables, measured = {}, {}
+    for name, several in configs.items():
+        sides: dict[str, Callable[[], float]] = {}
+        for value, config in several.items():
+            sides[f"{value}"] = partial(per_step, train_recipe, config, data, steps=options.steps)
+            layers = linear_layers(CVAE(config.model, data.train.schema))
+            floor = Floor(layers, config.training.batch_size)
+            sides[f"{value} floor"] = partial(seconds_each, floor.step, options.steps)
+        measured[name] = in_turn(sides, options.segments)
+        tables[titles[name].capitalize()] = [
+            {
+                titles[name]: value,
+                "parameters": f"{CVAE(config.model, data.train.schema).parameter_count:,}",
+                "ms per step": milli(measured[name][f"{value}"]),
+                "floor, ms": milli(measured[name][f"{value} floor"]),
+                "microseconds per image": milli(measured[name][f"{value}"], 1000 / config.training.batch_size),
+            }
+            for value, config in several.items()
+        ]
+    sizes = [size for size in SIZES if size <= options.largest]
+    measured["images"] = in_turn(
+        {str(size): partial(epoch, paper, first(data, size)) for size in sizes}, min(options.segments, 2)
+    )
+    tables["Training images"] = [
+        {
+            "training images": f"{size:,}",
+            "seconds per epoch": spread(measured["images"][str(size)]),
+            "microseconds per image": spread([1e6 * value / size for value in measured["images"][str(size)]]),
+        }
+        for size in sizes
+    ]
+    result = publish("scaling", options.out, tables, seconds=measured)
+    draw(measured, configs, options.out / "scaling.png")
+    return result
+
+
+def wider(config: Config, factor: float) -> Config:
+    """A recipe with every hidden layer `factor` times as wide."""
+    encoder, decoder = (
+        tuple(int(factor * width) for width in side) for side in (config.model.encoder, config.model.decoder)
+    )
+    return replace(config, model=replace(config.model, encoder=encoder, decoder=decoder))
+
+
+def first(data: Dataset, size: int) -> Dataset:
+    """A data set with `size` training images, each more than once where there are not enough."""
+    chosen = np.arange(size) % len(data.train)
+    return replace(data, train=LabelledImages(data.train.images[chosen], data.train.labels[chosen], data.train.classes))
+
+
+def epoch(config: Config, data: Dataset) -> float:
+    """Seconds of one whole epoch."""
+    train_recipe(config, data, max_epochs=1, limit_val_batches=0)
+    return Clock.whole
+
+
+def milli(seconds: Sequence[float], factor: float = 1) -> str:
+    return str(spread([1000 * factor * value for value in seconds]))
+
+
+def draw(measured: Mapping[str, Any], configs: Mapping[str, Mapping[float, Config]], path: Path) -> None:
+    """The curves, each with its floor."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 4, figsize=(13, 3.2), layout="constrained")
+    labels = {"width": "width, times that of paper", "latent": "latent dimensions", "batch": "images in a batch"}
+    for axis, (name, several) in zip(axes, configs.items(), strict=False):
+        for end, label in (("", "condvae"), (" floor", "matrix products")):
+            medians = [1000 * spread(measured[name][f"{value}{end}"]).median for value in several]
+            axis.plot(list(several), medians, marker="o", label=label)
+        axis.set(xlabel=labels[name], ylabel="ms per step", xscale="log", yscale="log")
+        axis.legend(frameon=False)
+    sizes = [int(size) for size in measured["images"]]
+    axes[3].plot(sizes, [spread(values).median for values in measured["images"].values()], marker="o")
+    axes[3].set(xlabel="training images", ylabel="seconds per epoch", xscale="log", yscale="log")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

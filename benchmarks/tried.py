@@ -1,0 +1,102 @@
+"""What was tried on the step of recipe `paper` and is not used: a bare loop without Lightning, and variants of it.
+
+`torch.compile` needs a C++ compiler and some 20 seconds for its first step, which are not counted here. The products by
+oneDNN call a private operation of PyTorch, which gives 32-bit products to MKL otherwise.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.floor import Floor, linear_layers, seconds_each
+from benchmarks.harness import arguments, in_turn, publish, ratio, spread
+from condvae.config import Config, load_recipe
+from condvae.data import Dataset, load_data
+from condvae.model import CVAE
+from condvae.sampling import unit
+
+
+class OneDnnProduct(torch.autograd.Function):
+    """A linear layer whose three matrix products go to oneDNN."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        context.save_for_backward(x, weight)
+        return _product(x, weight, bias)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+        x, weight = context.saved_tensors
+        for_x = _product(gradient, weight.T, None) if context.needs_input_grad[0] else None
+        return for_x, _product(gradient.T, x.T, None), gradient.sum(0)
+
+
+def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+
+
+def one_dnn(layer: nn.Linear, x: Tensor) -> Tensor:
+    return OneDnnProduct.apply(x, layer.weight, layer.bias)  # type: ignore[no-untyped-call]
+
+
+def step_of(config: Config, data: Dataset, prepare: Callable[[Any], Any] = lambda loss: loss) -> Callable[[], None]:
+    """A training step in a bare loop; `prepare` may change the function that computes the loss."""
+    model = CVAE(config.model, data.train.schema).train()
+    optimizer = torch.optim.Adam(model.parameters(), config.training.learning_rate, fused=True)
+    images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
+    batches = iter(torch.randperm(len(images)).repeat(100).split(config.training.batch_size))
+    loss_of = prepare(lambda x, y: -model.elbo(unit(x), y, 0.0).value.mean())
+
+    def step() -> None:
+        chosen = next(batches)
+        loss = loss_of(images[chosen], labels[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    options = arguments(__doc__, argv, segments=7, steps=150, compile=1)
+    data, paper = load_data("mnist"), load_recipe("paper")
+    floor = Floor(linear_layers(CVAE(paper.model, data.train.schema)), paper.training.batch_size)
+    bare, by_one_dnn = step_of(paper, data), step_of(paper, data)
+
+    def with_one_dnn() -> float:
+        with patch.object(nn.Linear, "forward", one_dnn):
+            return seconds_each(by_one_dnn, options.steps)
+
+    sides: dict[str, Callable[[], float]] = {
+        "bare loop": lambda: seconds_each(bare, options.steps),
+        "bare loop, products by oneDNN": with_one_dnn,
+        "floor": lambda: seconds_each(floor.step, options.steps),
+    }
+    first = 0.0
+    if options.compile:
+        compiled = step_of(paper, data, torch.compile)
+        started = time.perf_counter()
+        compiled()
+        first = time.perf_counter() - started
+        sides["bare loop, torch.compile"] = lambda: seconds_each(compiled, options.steps)
+    measured = in_turn(sides, options.segments)
+    rows = [
+        {
+            "side": name,
+            "ms per step": spread([1000 * value for value in values]),
+            "bare loop / side": ratio(measured["bare loop"], values),
+            "side / floor": ratio(values, measured["floor"]),
+        }
+        for name, values in measured.items()
+    ]
+    title = f"Tried on a step of recipe paper (first step of torch.compile: {first:.0f} s)"
+    return publish("tried", options.out, {title: rows}, seconds=measured, first=first)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
