@@ -25,7 +25,7 @@ DIGITS = Schema((1, 28, 28), tuple("0123456789"))
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    options = arguments(__doc__, argv, segments=7, images=50_000, single=500, million=1_000_000)
+    options = arguments(__doc__, argv, segments=7, images=100_000, single=500, million=1_000_000)
     config = load_recipe("paper")
     model = CVAE(config.model, DIGITS).eval()
     floor = Floor(linear_layers(model.likelihood), CHUNK)

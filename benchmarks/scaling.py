@@ -106,11 +106,13 @@ def draw(measured: Mapping[str, Any], configs: Mapping[str, Mapping[float, Confi
         for end, label in (("", "condvae"), (" floor", "matrix products")):
             medians = [1000 * spread(measured[name][f"{value}{end}"]).median for value in several]
             axis.plot(list(several), medians, marker="o", label=label)
-        axis.set(xlabel=labels[name], ylabel="ms per step", xscale="log", yscale="log")
+        axis.set(xlabel=labels[name], ylabel="ms per step", xlim=0, ylim=0)
         axis.legend(frameon=False)
     sizes = [int(size) for size in measured["images"]]
-    axes[3].plot(sizes, [spread(values).median for values in measured["images"].values()], marker="o")
-    axes[3].set(xlabel="training images", ylabel="seconds per epoch", xscale="log", yscale="log")
+    axes[3].plot(
+        [size / 1000 for size in sizes], [spread(values).median for values in measured["images"].values()], marker="o"
+    )
+    axes[3].set(xlabel="thousand training images", ylabel="seconds per epoch", xlim=0, ylim=0)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

@@ -48,6 +48,11 @@ def mlp(widths: Sequence[int], dropout: float) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+def inner_weights(layers: nn.Sequential) -> list[Tensor]:
+    """The weight matrices between hidden layers: those of all linear layers of an `mlp` but the first."""
+    return [layer.weight for layer in layers if isinstance(layer, nn.Linear)][1:]
+
+
 class MlpEncoder(nn.Module):
     """Image and condition to features: (B, C, H, W) and (B, Y) to (B, `width`)."""
 

@@ -5,10 +5,12 @@ settings does not mix its files with these.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,8 +158,8 @@ class Archive:
         )
         if not self.files:
             raise InputError(f"There is no {path}, nor {path.stem}-00000.npz beside it. Name a file that is there.")
-        self.ends = np.cumsum([len(self._opened(file)["images"]) for file in self.files])
-        self.opened: tuple[Path, Arrays] = self.files[-1], self._opened(self.files[-1])
+        self.ends = np.cumsum([self._count(file) for file in self.files])
+        self.opened: tuple[Path, Arrays] | None = None
 
     def __len__(self) -> int:
         return int(self.ends[-1])
@@ -172,8 +174,8 @@ class Archive:
         labels: list[str] = []
         first, last = np.searchsorted(self.ends, [start, stop - 1], side="right")
         for file, end in zip(self.files[first : last + 1], self.ends[first : last + 1].tolist(), strict=True):
-            if self.opened[0] != file:
-                self.opened = file, self._opened(file)
+            if self.opened is None or self.opened[0] != file:
+                self.opened = file, self._arrays(file)
             arrays = self.opened[1]
             if arrays["images"].dtype != np.uint8 or arrays["images"].shape[1:] != shape:
                 raise InputError(
@@ -187,12 +189,27 @@ class Archive:
         return Piece(np.concatenate(images), labels or None, [str(number) for number in range(start, stop)])
 
     @staticmethod
-    def _opened(file: Path) -> Arrays:
-        try:
-            with np.load(file) as archive:
-                arrays = {name: archive[name] for name in ("images", "labels") if name in archive}
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"{file} cannot be read as an archive of arrays ({error}). Mend or remove it.") from error
-        if "images" not in arrays:
-            raise InputError(f"{file} has no array 'images'. Write one with 'condvae generate', or numpy.savez.")
+    def _count(file: Path) -> int:
+        with _archive(file) as arrays:
+            return len(arrays["labels" if "labels" in arrays else "images"])  # the labels are quicker to read
+
+    @staticmethod
+    def _arrays(file: Path) -> Arrays:
+        with _archive(file) as archive:
+            arrays = {name: archive[name] for name in ("images", "labels") if name in archive}
+        if len({len(array) for array in arrays.values()}) > 1:
+            raise InputError(f"{file} has {len(arrays['images'])} images and {len(arrays['labels'])} labels. Mend it.")
         return arrays
+
+
+@contextmanager
+def _archive(file: Path) -> Iterator[Any]:
+    try:
+        with np.load(file) as archive:
+            if "images" not in archive:
+                raise InputError(f"{file} has no array 'images'. Write one with 'condvae generate' or numpy.savez.")
+            yield archive
+    except InputError:
+        raise
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        raise InputError(f"{file} cannot be read as an archive of arrays ({error}). Mend or remove it.") from error

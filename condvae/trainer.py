@@ -28,9 +28,19 @@ OWN_OPTIONS = {"default_root_dir"}
 
 
 def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.Trainer:
+    """Lightning's Trainer with the options of a run, its progress, its log, and its checkpoint after each epoch.
+
+    Args:
+        config: every setting.
+        run: the run folder.
+        checkpoint: what training goes on from; empty for a new run.
+
+    Raises:
+        ConfigError: an option is not possible.
+    """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     options = _instantiated(config.trainer)
-    callbacks: list[pl.Callback] = list(options.pop("callbacks") or [])
+    callbacks: list[pl.Callback] = [ConfigFile(run, config), *(options.pop("callbacks") or [])]
     if options["enable_checkpointing"] is not False:
         options["plugins"] = [*(options["plugins"] or []), SafeCheckpointIO()]
         callbacks.append(
@@ -76,6 +86,17 @@ def without_noise() -> Iterator[None]:
         for message in (r"The '\w+' does not have many workers", "Checkpoint directory", r"`isinstance\(treespec"):
             warnings.filterwarnings("ignore", message=message)
         yield
+
+
+class ConfigFile(pl.Callback):
+    """Writes config.yaml when training begins, so that settings which were refused leave nothing behind."""
+
+    def __init__(self, run: Run, config: Config) -> None:
+        self.run, self.config = run, config
+
+    def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
+        if trainer.is_global_zero:
+            self.run.write_config(self.config)
 
 
 class ProgressBar(TQDMProgressBar):
@@ -134,7 +155,8 @@ class CsvLog(Logger):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        self.run.write_history(self.rows)
+        if self.rows:
+            self.run.write_history(self.rows)
 
 
 class SafeCheckpointIO(TorchCheckpointIO):

@@ -27,6 +27,7 @@ from condvae.errors import ConfigError, RunError, TrainingError
 from condvae.files import require_empty
 from condvae.metrics import squared_error
 from condvae.model import CVAE
+from condvae.networks import inner_weights
 from condvae.sampling import derived_seed, unit
 from condvae.trainer import is_main_process, make_trainer, without_noise
 
@@ -221,29 +222,18 @@ class CVAEModule(pl.LightningModule):
         """Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024."""
         from pytorch_optimizer import Muon
 
-        chosen, widths = self.config.training, {*self.config.model.encoder, *self.config.model.decoder}
-        hidden = {
-            name for name, weight in self.named_parameters() if weight.ndim == 2 and widths.issuperset(weight.shape)
-        }
-        inner = {"use_muon": True, "lr": chosen.muon_learning_rate, "momentum": 0.9, "ns_steps": 3}
-        outer = {"use_muon": False, "lr": chosen.learning_rate, "betas": chosen.adam_betas, "eps": 1e-8}
+        chosen = self.config.training
+        networks: tuple[Any, Any] = self.model.posterior.encoder, self.model.likelihood.decoder
+        inner = [weight for network in networks for weight in inner_weights(network.layers)]
+        outer = [weight for weight in self.parameters() if all(weight is not other for other in inner)]
         groups = [
-            {
-                "params": [weight for name, weight in self.named_parameters() if (name in hidden) == group["use_muon"]],
-                **group,
-            }
-            for group in (inner, outer)
+            {"params": inner, "use_muon": True, "lr": chosen.muon_learning_rate, "momentum": 0.9, "ns_steps": 3},
+            {"params": outer, "use_muon": False, "lr": chosen.learning_rate, "betas": chosen.adam_betas, "eps": 1e-8},
         ]
         return Muon(groups)
 
     def _planned_steps(self) -> int:
-        steps = self.trainer.estimated_stepping_batches
-        if steps == float("inf"):
-            raise ConfigError(
-                "training.schedule = 'one-cycle' needs to know where training ends. Set --trainer.max_epochs or "
-                "--trainer.max_steps, or choose --training.schedule constant."
-            )
-        return int(steps)
+        return int(self.trainer.estimated_stepping_batches)
 
     def _on_device(self, part: LabelledImages) -> TensorDataset:
         return TensorDataset(*(torch.from_numpy(array).to(self.device) for array in (part.images, part.labels)))
@@ -286,8 +276,6 @@ def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any
     interrupt = signal.getsignal(signal.SIGINT)
     with without_noise():
         trainer = make_trainer(config, run, checkpoint)
-        if is_main_process():
-            run.write_config(config)
         try:
             trainer.fit(module, ckpt_path=run.checkpoint if checkpoint else None)
         except SystemExit:  # how Lightning ends on Ctrl-C; from then on it ignores further ones

@@ -151,6 +151,7 @@ def test_encode_one_folder_with_one_label(run: Run, model: CVAE, mnist: Dataset,
         ("damaged", "cannot be read as an image"),
         ("damaged.npz", "cannot be read as an archive"),
         ("other.npz", "has no array 'images'"),
+        ("labels.npz", "has 2 images and 1 labels"),
         ("shape.npz", "shape (2, 1, 5, 5); this model takes uint8 (N, 1, 28, 28)"),
         ("size", "has 5 x 7 pixels (H x W); this model takes 28 x 28"),
         ("class", "There is no label 'seven'. Choose one of 0, 1"),
@@ -162,6 +163,7 @@ def test_images_that_cannot_be_encoded(source: str, message: str, run: Run, tmp_
     (tmp_path / "damaged" / "3" / "a.png").write_bytes(b"no image")
     (tmp_path / "damaged.npz").write_bytes(b"no archive")
     np.savez(tmp_path / "other.npz", pictures=np.zeros(3))
+    np.savez(tmp_path / "labels.npz", images=np.zeros((2, 1, 28, 28), np.uint8), labels=["3"])
     np.savez(tmp_path / "shape.npz", images=np.zeros((2, 1, 5, 5), np.uint8), labels=["3", "3"])
     folder_of(np.zeros((1, 1, 5, 7), np.uint8), ["3"], tmp_path / "size")
     folder_of(np.zeros((1, 1, 28, 28), np.uint8), ["seven"], tmp_path / "class")

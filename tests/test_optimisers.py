@@ -70,12 +70,18 @@ def test_one_cycle_goes_up_and_down_and_ends_where_planned(bars: Dataset, tmp_pa
     assert rates[-1] < 1e-5
     with pytest.raises(ConfigError, match="one-cycle schedule of this run ends after 18 steps, and 27 are asked for"):
         resume(tmp_path / "run", {**config.trainer, "max_epochs": 3}, bars)
+    assert Run(tmp_path / "run").config() == replace(config, data="bars"), "what is refused must leave no trace"
 
 
-def test_one_cycle_needs_an_end(bars: Dataset, tmp_path: Path) -> None:
-    endless = replace(small(schedule="one-cycle"), trainer={"max_epochs": -1})
+def test_one_cycle_needs_an_end() -> None:
     with pytest.raises(ConfigError, match="needs to know where training ends"):
-        fit(endless, tmp_path / "run", bars)
+        replace(small(schedule="one-cycle"), trainer={"max_epochs": -1})
+    assert replace(small(schedule="one-cycle"), trainer={"max_epochs": -1, "max_steps": 5})
+
+
+def test_muon_without_weights_between_hidden_layers(bars: Dataset, tmp_path: Path) -> None:
+    shallow = replace(small(optimizer="muon"), model=ModelConfig(encoder=(8,), decoder=(8,)))
+    assert fit(shallow, tmp_path / "run", bars).parameter_count > 0
 
 
 @pytest.mark.parametrize(("has", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
