@@ -1,11 +1,12 @@
 """The time that training steps take, wherever Lightning takes them."""
 
 import time
+from math import nan
 from typing import Any
 
 import lightning.pytorch as pl
 
-WARM_UP = 20
+from benchmarks.harness import WARM_UP
 
 
 class Clock(pl.Callback):
@@ -16,10 +17,11 @@ class Clock(pl.Callback):
         whole: seconds from the start of the first step to the end of the last one.
     """
 
-    per_step = 0.0
-    whole = 0.0
+    per_step = nan
+    whole = nan
 
     def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
+        Clock.per_step = Clock.whole = nan
         self.first = time.perf_counter()
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, index: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-WARM_UP = 20
+from benchmarks.harness import WARM_UP
 
 
 class Floor:
@@ -16,13 +16,12 @@ class Floor:
     Args:
         layers: the linear layers.
         batch_size: rows of each input.
-        dtype: of all operands.
     """
 
-    def __init__(self, layers: Sequence[nn.Linear], batch_size: int, dtype: torch.dtype = torch.float32) -> None:
-        self.weights = [torch.randn(layer.out_features, layer.in_features, dtype=dtype) for layer in layers]
-        self.inputs = [torch.randn(batch_size, layer.in_features, dtype=dtype) for layer in layers]
-        self.gradients = [torch.randn(batch_size, layer.out_features, dtype=dtype) for layer in layers]
+    def __init__(self, layers: Sequence[nn.Linear], batch_size: int) -> None:
+        self.weights = [torch.randn(layer.out_features, layer.in_features) for layer in layers]
+        self.inputs = [torch.randn(batch_size, layer.in_features) for layer in layers]
+        self.gradients = [torch.randn(batch_size, layer.out_features) for layer in layers]
 
     def forward(self, times: int = 1) -> None:
         """One product a layer: its output."""

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-PACKAGES = ("condvae", "torch", "lightning", "numpy", "gradio")
+PACKAGES = ("condvae", "torch", "lightning", "pytorch-optimizer", "numpy", "gradio")
+WARM_UP = 20  # steps or calls before a clock starts
 
 
 Tables = Mapping[str, Sequence[Mapping[str, Any]]]

@@ -5,12 +5,13 @@ images before. Time runs from the first step to the end of the last one.
 """
 
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from statistics import mean, stdev
 from typing import Any
 
 from benchmarks.clock import Clock
-from benchmarks.harness import arguments, publish, ratio, spread
+from benchmarks.harness import Tables, arguments, publish, ratio, spread, watched
 from benchmarks.sides import plain_error, recipe_error, train_plain, train_recipe
 from condvae.config import load_recipe
 from condvae.data import Dataset, load_data
@@ -58,8 +59,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         }
         for name in sides
     ]
-    title = f"Training on MNIST, {options.seeds} seeds"
-    return publish("quality", options.out, {title: rows}, errors=errors, seconds=seconds)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "condvae", "train", "--recipe", "fast", "--out", f"{folder}/run"]
+        usage = watched(command)
+    tables: Tables = {
+        f"Training on MNIST, {options.seeds} seeds": rows,
+        "condvae train --recipe fast, whole process": [usage.row()],
+    }
+    return publish("quality", options.out, tables, errors=errors, seconds=seconds, process=usage)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from benchmarks.clock import WARM_UP, Clock
+from benchmarks.clock import Clock
 from benchmarks.floor import Floor, linear_layers, seconds_each
-from benchmarks.harness import Tables, arguments, in_turn, publish, ratio, spread, watched
+from benchmarks.harness import WARM_UP, Tables, arguments, in_turn, publish, ratio, spread, watched
 from benchmarks.plain import Images
 from benchmarks.sides import train_plain, train_recipe
 from condvae.config import load_recipe

@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         }
         for name, values in measured.items()
     ]
-    title = f"Tried on a step of recipe paper (first step of torch.compile: {first:.0f} s)"
+    title = "Tried on a step of recipe paper" + (f" (first step of torch.compile: {first:.0f} s)" if first else "")
     return publish("tried", options.out, {title: rows}, seconds=measured, first=first)
 
 

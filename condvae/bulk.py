@@ -1,5 +1,6 @@
 """A model at work on a million images: to files and from files, shard by shard, in constant memory."""
 
+import hashlib
 from collections.abc import Sequence
 from math import prod
 from pathlib import Path
@@ -11,13 +12,12 @@ from numpy.typing import ArrayLike
 from condvae.checkpoint import Run, load
 from condvae.errors import InputError
 from condvae.files import sha256, storing, write_bytes
-from condvae.images import contact_sheet, png
+from condvae.images import contact_sheet, png, read_image
 from condvae.model import CVAE
 from condvae.sampling import BLOCK, as_labels, as_vectors, draw, draw_pixels, encode_all
-from condvae.shards import Archive, Arrays, Folder, Job
+from condvae.shards import CONTACT_SHEET, Archive, Arrays, Folder, Job, image_names
 
 SHARD_BYTES = 8 * 2**20
-SHEET = 100  # images on the contact sheet
 
 
 def generate_files(
@@ -48,6 +48,8 @@ def generate_files(
     draw(model, chosen[:1], seed)  # refuses an impossible seed before anything is written
     each = count if vectors is None else len(vectors)
     names = [model.conditions.classes[label] for label in chosen.tolist()] if model.conditions.width else [""]
+    if out.suffix != ".npz":
+        _require_folder_names(names)
     settings = {
         "weights": sha256(Run(run).weights),
         "labels": names,
@@ -70,11 +72,12 @@ def generate_files(
             path = out / name / f"{number % each:0{digits}d}.png"
             with storing(path):
                 path.write_bytes(png(image))
-        if start == 0:
-            shown = arrays["images"][:SHEET]
-            write_bytes(out / "contact-sheet.png", png(contact_sheet(shown, max(1, int(len(shown) ** 0.5))), scale=2))
 
-    job.do(drawn, job.write_archive if job.is_archive else write_folder)
+    if job.is_archive:
+        job.do(drawn, job.write_archive)
+    else:
+        job.do(drawn, write_folder)
+        _write_sheet(out, names, model.schema.shape)
     return job.total
 
 
@@ -102,7 +105,12 @@ def encode_files(run: Path, source: Path, out: Path, label: str | None = None) -
     if out.suffix != ".npz":
         raise InputError(f"--out {out} does not end in .npz, the format of latent vectors. Name such a file.")
     images = Archive(source) if source.suffix == ".npz" else Folder(source)
-    settings = {"weights": sha256(Run(run).weights), "source": str(source.absolute()), "label": label}
+    settings = {
+        "weights": sha256(Run(run).weights),
+        "source": str(source.absolute()),
+        "files": hashlib.sha256("\n".join(images.files).encode()).hexdigest(),
+        "label": label,
+    }
     job = Job(out, settings, len(images), _shard(model))
 
     def encoded(start: int, stop: int) -> Arrays:
@@ -115,6 +123,24 @@ def encode_files(run: Path, source: Path, out: Path, label: str | None = None) -
 
     job.do(encoded, job.write_archive)
     return job.total
+
+
+def _require_folder_names(names: Sequence[str]) -> None:
+    """Refuse labels that cannot be folders beside each other, on whatever system."""
+    for number, name in enumerate(names):
+        if name.casefold() in (other.casefold() for other in names[:number]):
+            raise InputError(f"The label '{name}' is there twice. Name each label once; --count says how many images.")
+        if set(name) & set('/\\:*?"<>|') or name != name.strip(". "):
+            raise InputError(f"The label '{name}' cannot be the name of a folder. Write to a path ending in .npz.")
+
+
+def _write_sheet(out: Path, names: Sequence[str], shape: tuple[int, int, int]) -> None:
+    """A contact sheet of the first images of each label; one row a label, where there are several."""
+    each = 10 if len(names) > 1 else 100
+    paths = [out / name / file for name in names for file in image_names(out / name)[:each]]
+    columns = len(paths) // len(names) if len(names) > 1 else max(1, int(len(paths) ** 0.5))
+    sheet = contact_sheet(np.stack([read_image(path, shape) for path in paths]), columns)
+    write_bytes(out / CONTACT_SHEET, png(sheet, scale=2))
 
 
 def _shard(model: CVAE) -> int:

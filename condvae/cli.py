@@ -153,8 +153,7 @@ def generate(argv: Arguments) -> None:
         "--out",
         type=Path,
         required=True,
-        help="new folder, for PNG files in a folder for each label; or a file ending in .npz, numbered where 8 MiB of "
-        "images are not enough",
+        help="new folder, for PNG files in a folder for each label; or a file ending in .npz, numbered files if many",
     )
     arguments = parser.parse_args(argv)
     if arguments.count < 1:

@@ -45,6 +45,8 @@ class Conditions(nn.Module):
         """
         if isinstance(label, str) and label in self.classes:
             return self.classes.index(label)
+        if isinstance(label, str) and label.isdecimal() and int(label) < self.width:  # from command line or file
+            return int(label)
         if isinstance(label, SupportsIndex) and 0 <= operator.index(label) < self.width:
             return operator.index(label)
         if not self.width:

@@ -132,12 +132,6 @@ class Config:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "trainer", {**TRAINER, **self.trainer})
-        endless = self.trainer["max_epochs"] == -1 and self.trainer.get("max_steps", -1) == -1
-        if self.training.schedule == "one-cycle" and endless:
-            raise ConfigError(
-                "training.schedule = 'one-cycle' needs to know where training ends. Set trainer.max_epochs or "
-                "trainer.max_steps, or choose the constant schedule."
-            )
         if self.training.beta > 0 and (self.model.likelihood == "mse" or self.model.posterior == "point"):
             raise ConfigError(
                 f"training.beta = {self.training.beta} weighs a KL term, which model.likelihood = "

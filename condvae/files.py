@@ -1,4 +1,4 @@
-"""Files that are whole or not there: everything condvae writes goes through `replacing`."""
+"""Files that are whole or not there: all that cannot be drawn again goes through `replacing`."""
 
 import hashlib
 import os

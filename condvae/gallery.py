@@ -132,7 +132,8 @@ def _reconstructions(study: Study, labels: Labels, z: Vectors) -> "Figure":
 def _curves(study: Study, labels: Labels, z: Vectors) -> "Figure":
     rows = study.run.history()
     unit = "" if study.model.config.likelihood == "mse" else ", nats per image"
-    panels = {"train_loss_epoch": f"training loss, with dropout{unit}", "test_mse": "test MSE, from the posterior mean"}
+    dropout = ", with dropout" if study.model.config.dropout else ""
+    panels = {"train_loss_epoch": f"training loss{dropout}{unit}", "test_mse": "test MSE, from the posterior mean"}
     series = {}
     for key, name in panels.items():
         known = [row for row in rows if key in row]

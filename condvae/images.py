@@ -71,6 +71,8 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     channels, height, width = shape
     try:
         with Image.open(path) as picture:
+            if picture.mode[0] in "IF":
+                raise ValueError(f"{picture.mode}: more than 8 bits a channel")
             pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path} cannot be read as an image ({error}). Mend it or take it away.") from error

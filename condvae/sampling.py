@@ -124,7 +124,7 @@ def draw(model: CVAE, labels: Tensor, seed: int | None = None, start: int = 0) -
 
 
 def derived_seed(*parts: int) -> int:
-    """One seed out of several numbers, so that no two uses share a random stream."""
+    """One seed out of several numbers; neighbouring numbers give unrelated seeds, and zeros at the end do not count."""
     return int(np.random.SeedSequence(parts).generate_state(1)[0])
 
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
@@ -20,6 +21,7 @@ from condvae.errors import InputError, StorageError
 from condvae.files import replacing, require_empty, write_text
 from condvae.images import read_image
 
+CONTACT_SHEET = "contact-sheet.png"  # beside the images, and not one of them
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 Arrays = dict[str, NDArray[Any]]
 
@@ -64,14 +66,23 @@ class Job:
         with tqdm(total=self.total, initial=done, unit=" images", unit_scale=True, disable=None) as bar:
             for start in range(done, self.total, self.shard):
                 stop = min(start + self.shard, self.total)
-                write(start, make(start, stop))
-                write_text(self.record, json.dumps({**self.settings, "done": stop}, indent=1) + "\n")
+                arrays = make(start, stop)
+                if start == 0:
+                    self._record(0)  # so that what an interruption leaves of the first shard is known
+                write(start, arrays)
+                self._record(stop)
                 bar.update(stop - start)
 
     def write_archive(self, start: int, arrays: Arrays) -> None:
         """Write a shard as a .npz file, not compressed, which would take longer than drawing the images."""
         with replacing(self._archive(start)) as aside, aside.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
+
+    def _record(self, done: int) -> None:
+        write_text(self.record, json.dumps({**self._made(), "done": done}, indent=1) + "\n")
+
+    def _made(self) -> dict[str, Any]:
+        return {**self.settings, "images": self.total}
 
     def _archive(self, start: int) -> Path:
         if self.total <= self.shard:
@@ -87,13 +98,15 @@ class Job:
             done = int(before.pop("done"))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StorageError(f"{self.record} cannot be read ({error!r}). Choose another --out.") from error
-        for name in {**before, **self.settings}:
-            if before.get(name) != self.settings.get(name):
+        now = self._made()
+        for name in {**before, **now}:
+            if before.get(name) != now.get(name):
                 raise StorageError(
                     f"{self.record} says that what is there was made with {name} = {before.get(name)!r}, not "
-                    f"{self.settings.get(name)!r}. Choose another --out."
+                    f"{now.get(name)!r}. Choose another --out."
                 )
-        return done
+        shards = range(0, done, self.shard) if self.is_archive else ()
+        return next((start for start in shards if not self._archive(start).exists()), done)
 
 
 class Piece(NamedTuple):
@@ -122,12 +135,7 @@ class Folder:
             raise InputError(f"There is no folder {path}. Name a folder of images, or a path ending in .npz.")
         inner = sorted(folder.name for folder in path.iterdir() if folder.is_dir())
         self.path, self.has_labels = path, bool(inner)
-        self.files = [
-            str(Path(name) / file.name)
-            for name in inner or [""]
-            for file in sorted((path / name).iterdir())
-            if file.suffix.lower() in SUFFIXES
-        ]
+        self.files = [str(Path(name) / file) for name in inner or [""] for file in image_names(path / name)]
         if not self.files:
             raise InputError(f"{path} has no images. Known: files ending in {', '.join(sorted(SUFFIXES))}.")
 
@@ -145,6 +153,12 @@ class Folder:
         return Piece(np.stack([read_image(self.path / file, shape) for file in files]), labels, files)
 
 
+def image_names(folder: Path) -> list[str]:
+    """The names of the image files in a folder, in order."""
+    names = (file.name for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    return sorted(name for name in names if name != CONTACT_SHEET)
+
+
 class Archive:
     """A .npz file with the arrays `images`, uint8 (N, C, H, W), and `labels`, or numbered ones of that name.
 
@@ -153,12 +167,12 @@ class Archive:
     """
 
     def __init__(self, path: Path) -> None:
-        self.files = (
-            [path] if path.is_file() else sorted(path.parent.glob(f"{path.stem}-[0-9][0-9][0-9][0-9][0-9].npz"))
-        )
-        if not self.files:
+        numbered = sorted(path.parent.glob(f"{escape(path.stem)}-[0-9][0-9][0-9][0-9][0-9].npz"))
+        self.parts = [path] if path.is_file() else numbered
+        if not self.parts:
             raise InputError(f"There is no {path}, nor {path.stem}-00000.npz beside it. Name a file that is there.")
-        self.ends = np.cumsum([self._count(file) for file in self.files])
+        self.ends = np.cumsum([self._count(file) for file in self.parts])
+        self.files = [file.name for file in self.parts]
         self.opened: tuple[Path, Arrays] | None = None
 
     def __len__(self) -> int:
@@ -173,7 +187,7 @@ class Archive:
         images: list[NDArray[np.uint8]] = []
         labels: list[str] = []
         first, last = np.searchsorted(self.ends, [start, stop - 1], side="right")
-        for file, end in zip(self.files[first : last + 1], self.ends[first : last + 1].tolist(), strict=True):
+        for file, end in zip(self.parts[first : last + 1], self.ends[first : last + 1].tolist(), strict=True):
             if self.opened is None or self.opened[0] != file:
                 self.opened = file, self._arrays(file)
             arrays = self.opened[1]
@@ -186,6 +200,10 @@ class Archive:
             own = slice(max(start - begin, 0), stop - begin)
             images.append(arrays["images"][own])
             labels += arrays["labels"][own].astype(str).tolist() if "labels" in arrays else []
+        if len(labels) not in (0, stop - start):
+            raise InputError(
+                f"Of {self.files[first]} to {self.files[last]} only some have labels. All need them, or none."
+            )
         return Piece(np.concatenate(images), labels or None, [str(number) for number in range(start, stop)])
 
     @staticmethod
@@ -206,10 +224,12 @@ class Archive:
 def _archive(file: Path) -> Iterator[Any]:
     try:
         with np.load(file) as archive:
-            if "images" not in archive:
-                raise InputError(f"{file} has no array 'images'. Write one with 'condvae generate' or numpy.savez.")
+            if "images" not in archive or ("labels" in archive and archive["labels"].ndim != 1):
+                raise InputError(
+                    f"{file} has no array 'images', or labels that are no list. Write it as 'condvae generate' does."
+                )
             yield archive
     except InputError:
         raise
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:  # TypeError: from numpy.save, not savez
         raise InputError(f"{file} cannot be read as an archive of arrays ({error}). Mend or remove it.") from error

@@ -84,7 +84,7 @@ def resume(path: Path, trainer: Mapping[str, Any] | None = None, data: Dataset |
     if is_main_process() and run.is_finished and config.trainer == before.trainer:
         raise RunError(
             f"The run in {path} is complete after {content['epoch'] + 1} epochs. To train it further, "
-            "set --trainer.max_epochs to more."
+            "set --trainer.max_epochs to more; where its schedule is one-cycle, train anew."
         )
     return _train(config, run, data or load_data(config.data), content)
 
@@ -141,12 +141,12 @@ class CVAEModule(pl.LightningModule):
     def train_dataloader(self) -> DataLoader[Any]:
         chosen = self.config.training
         part = self._on_device(self.data.train)
-        order = ShuffledBatches(len(part), chosen.batch_size, chosen.seed, self.device)
+        order = ShuffledBatches(len(part), chosen.batch_size, chosen.seed, self.trainer.strategy.root_device)
         return DataLoader(part, sampler=order, batch_size=None, generator=torch.Generator())
 
     def val_dataloader(self) -> DataLoader[Any]:
         part = self._on_device(self.data.test)
-        order = torch.arange(len(part), device=self.device).split(EVALUATION_BATCH)
+        order = torch.arange(len(part), device=self.trainer.strategy.root_device).split(EVALUATION_BATCH)
         return DataLoader(part, sampler=order, batch_size=None, generator=torch.Generator())
 
     def configure_optimizers(self) -> Any:
@@ -154,8 +154,14 @@ class CVAEModule(pl.LightningModule):
         if self.config.training.schedule == "constant":
             return optimizer
         peaks = [group["lr"] for group in optimizer.param_groups]
-        steps = self._planned_steps()
-        schedule = OneCycleLR(optimizer, peaks, steps, pct_start=0.25, anneal_strategy="linear", cycle_momentum=False)
+        steps = self.trainer.estimated_stepping_batches
+        if not 5 <= steps < float("inf"):
+            raise ConfigError(
+                f"training.schedule = 'one-cycle' needs at least 5 steps, and to know how many; there are {steps}. Set "
+                "--trainer.max_epochs or --trainer.max_steps, or choose --training.schedule constant."
+            )
+        shape: dict[str, Any] = {"pct_start": 0.25, "anneal_strategy": "linear", "cycle_momentum": False}
+        schedule = OneCycleLR(optimizer, peaks, int(steps), **shape)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_start(self) -> None:
@@ -206,16 +212,17 @@ class CVAEModule(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.seconds_before = checkpoint["seconds"]
         for schedule in checkpoint["lr_schedulers"]:
-            if schedule["total_steps"] != self._planned_steps():
+            if schedule["total_steps"] != self.trainer.estimated_stepping_batches:
                 raise ConfigError(
                     f"The one-cycle schedule of this run ends after {schedule['total_steps']} steps, and "
-                    f"{self._planned_steps()} are asked for now. Resume it as it was, or train anew with more."
+                    f"{self.trainer.estimated_stepping_batches} are asked for now. Resume it as it was, or train anew "
+                    "with more."
                 )
 
     def _adam(self) -> torch.optim.Optimizer:
         chosen = self.config.training
         # Lightning does not clip the gradients of a fused optimiser in mixed precision
-        fused = not (self.trainer.gradient_clip_val and "mixed" in self.trainer.precision)
+        fused = None if self.trainer.gradient_clip_val and "mixed" in self.trainer.precision else True
         return torch.optim.Adam(self.parameters(), chosen.learning_rate, chosen.adam_betas, fused=fused)
 
     def _muon(self) -> torch.optim.Optimizer:
@@ -232,11 +239,9 @@ class CVAEModule(pl.LightningModule):
         ]
         return Muon(groups)
 
-    def _planned_steps(self) -> int:
-        return int(self.trainer.estimated_stepping_batches)
-
     def _on_device(self, part: LabelledImages) -> TensorDataset:
-        return TensorDataset(*(torch.from_numpy(array).to(self.device) for array in (part.images, part.labels)))
+        device = self.trainer.strategy.root_device  # not self.device, which a resumed run asks for too early
+        return TensorDataset(*(torch.from_numpy(array).to(device) for array in (part.images, part.labels)))
 
 
 def _resumable(run: Run) -> dict[str, Any]:
@@ -290,7 +295,7 @@ def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any
 
 
 def _record(trainer: pl.Trainer, module: CVAEModule, data: Dataset) -> dict[str, Any]:
-    packages = ("condvae", "torch", "lightning", "numpy", "safetensors")
+    packages = ("condvae", "torch", "lightning", "pytorch-optimizer", "numpy", "safetensors")
     return {
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "seconds": round(module.seconds, 1),

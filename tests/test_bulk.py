@@ -10,7 +10,9 @@ from PIL import Image
 import condvae as package
 from condvae import bulk, cli
 from condvae.checkpoint import Run
-from condvae.data import Dataset
+from condvae.config import Config
+from condvae.data import Dataset, LabelledImages
+from condvae.images import png
 from condvae.model import CVAE
 from condvae.shards import Job
 
@@ -64,8 +66,12 @@ def test_without_labels(run: Run, tmp_path: Path, condvae: Cli) -> None:
     assert np.load(tmp_path / "out.npz")["images"].shape == (3, 1, 28, 28)
     condvae("generate", run.path / "autoencoder", "--count", 3, "--out", tmp_path / "out")
     assert len(list((tmp_path / "out").glob("0000?.png"))) == 3
-    condvae("encode", run.path / "autoencoder", tmp_path / "out.npz", "--out", tmp_path / "codes.npz")
-    assert np.load(tmp_path / "codes.npz")["mean"].shape == (3, 3)
+    codes = []
+    for source in ("out", "out.npz"):
+        condvae("encode", run.path / "autoencoder", tmp_path / source, "--out", tmp_path / f"codes-of-{source}.npz")
+        codes.append(np.load(tmp_path / f"codes-of-{source}.npz")["mean"])
+    assert codes[0].shape == (3, 3)
+    np.testing.assert_allclose(codes[0], codes[1], atol=1e-5)
 
 
 @pytest.mark.usefixtures("small_shards")
@@ -97,6 +103,73 @@ def test_interrupted_it_goes_on_and_ends_with_the_same_images(
     assert (joined(out, "images") == package.generate(model, joined(out, "labels"), z=joined(out, "z"))).all()
     condvae(*arguments)
     assert [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("images-*.npz"))] == after
+
+
+@pytest.mark.parametrize("name", ["images", "images.npz"])
+def test_interrupted_in_the_first_shard_it_goes_on_too(
+    name: str, run: Run, tmp_path: Path, condvae: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["generate", run.path, "--label", 7, "--count", 30, "--out", tmp_path / name]
+    drawn = []
+
+    def interrupted(image: np.ndarray) -> bytes:
+        drawn.append(image)
+        if len(drawn) == 20:
+            raise KeyboardInterrupt
+        return png(image)
+
+    def stopped(*_: object, **arrays: np.ndarray) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bulk, "png", interrupted)
+        patch.setattr(np, "savez", stopped)
+        assert cli.main([str(argument) for argument in arguments]) == 130
+    condvae.capsys.readouterr()
+    condvae(*arguments)
+    if name == "images":
+        assert len(list((tmp_path / name / "7").iterdir())) == 30
+    else:
+        assert len(np.load(tmp_path / name)["images"]) == 30
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_shard_that_was_taken_away_is_drawn_again(run: Run, tmp_path: Path, condvae: Cli) -> None:
+    arguments = ["generate", run.path, "--label", 7, "--count", 2500, "--out", tmp_path / "images.npz"]
+    condvae(*arguments)
+    before = np.load(tmp_path / "images-00001.npz")["images"]
+    (tmp_path / "images-00001.npz").unlink()
+    condvae(*arguments)
+    assert (np.load(tmp_path / "images-00001.npz")["images"] == before).all()
+
+
+def test_a_source_that_grew_is_another_job(run: Run, mnist: Dataset, tmp_path: Path, condvae: Cli) -> None:
+    folder = folder_of(mnist.test.images[:3], ["7"] * 3, tmp_path / "digits")
+    arguments = ["encode", run.path, folder, "--out", tmp_path / "codes.npz"]
+    condvae(*arguments)
+    folder_of(mnist.test.images[:4], ["7"] * 4, folder)
+    assert "was made with files = " in condvae.fails(*arguments)
+
+
+def test_labels_that_cannot_be_folders(bars: Dataset, tmp_path: Path, condvae: Cli) -> None:
+    from condvae.training import fit
+
+    classes = ("shirt/top", "bag", "Bag")
+    parts = [LabelledImages(part.images, part.labels, classes) for part in (bars.train, bars.test)]
+    fit(Config(trainer={"max_epochs": 1}), tmp_path / "run", Dataset("clothes", *parts))
+    arguments = ["generate", tmp_path / "run", "--count", 2, "--label"]
+    for labels, message in (
+        (["bag", "shirt/top"], "The label 'shirt/top' cannot be the name of a folder"),
+        (["bag", "Bag"], "The label 'Bag' is there twice"),
+        ([1, 1], "The label 'bag' is there twice"),
+    ):
+        assert message in condvae.fails(*arguments, *labels, "--out", tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+    condvae(*arguments, 0, "Bag", "--out", tmp_path / "out.npz")
+    assert np.load(tmp_path / "out.npz")["labels"].tolist() == ["shirt/top"] * 2 + ["Bag"] * 2
+    np.savez(tmp_path / "numbers.npz", images=bars.test.images, labels=bars.test.labels)
+    condvae("encode", tmp_path / "run", tmp_path / "numbers.npz", "--out", tmp_path / "codes.npz")
+    assert np.load(tmp_path / "codes.npz")["mean"].shape == (30, 2)
 
 
 def test_what_is_there_is_not_mixed_with_other_images(run: Run, tmp_path: Path, condvae: Cli) -> None:
@@ -149,6 +222,8 @@ def test_encode_one_folder_with_one_label(run: Run, model: CVAE, mnist: Dataset,
         ("nothing.npz", "There is no "),
         ("empty", "has no images. Known: files ending in .bmp, "),
         ("damaged", "cannot be read as an image"),
+        ("deep", "more than 8 bits a channel"),
+        ("single.npz", "cannot be read as an archive"),
         ("damaged.npz", "cannot be read as an archive"),
         ("other.npz", "has no array 'images'"),
         ("labels.npz", "has 2 images and 1 labels"),
@@ -161,6 +236,10 @@ def test_images_that_cannot_be_encoded(source: str, message: str, run: Run, tmp_
     (tmp_path / "empty").mkdir()
     (tmp_path / "damaged" / "3").mkdir(parents=True)
     (tmp_path / "damaged" / "3" / "a.png").write_bytes(b"no image")
+    (tmp_path / "deep" / "3").mkdir(parents=True)
+    Image.fromarray(np.zeros((28, 28), np.uint16)).save(tmp_path / "deep" / "3" / "a.png")
+    with (tmp_path / "single.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
     (tmp_path / "damaged.npz").write_bytes(b"no archive")
     np.savez(tmp_path / "other.npz", pictures=np.zeros(3))
     np.savez(tmp_path / "labels.npz", images=np.zeros((2, 1, 28, 28), np.uint8), labels=["3"])

@@ -73,10 +73,13 @@ def test_one_cycle_goes_up_and_down_and_ends_where_planned(bars: Dataset, tmp_pa
     assert Run(tmp_path / "run").config() == replace(config, data="bars"), "what is refused must leave no trace"
 
 
-def test_one_cycle_needs_an_end() -> None:
-    with pytest.raises(ConfigError, match="needs to know where training ends"):
-        replace(small(schedule="one-cycle"), trainer={"max_epochs": -1})
-    assert replace(small(schedule="one-cycle"), trainer={"max_epochs": -1, "max_steps": 5})
+def test_one_cycle_needs_an_end(bars: Dataset, tmp_path: Path) -> None:
+    for options, steps in ({"max_epochs": -1}, "inf"), ({"max_steps": 4}, "4"):
+        config = replace(small(schedule="one-cycle"), trainer=options)
+        with pytest.raises(ConfigError, match=f"at least 5 steps, and to know how many; there are {steps}"):
+            fit(config, tmp_path / "run", bars)
+        assert not (tmp_path / "run").exists(), "what is refused must leave no trace"
+    fit(replace(small(schedule="one-cycle"), trainer={"max_epochs": -1, "max_steps": 5}), tmp_path / "run", bars)
 
 
 def test_muon_without_weights_between_hidden_layers(bars: Dataset, tmp_path: Path) -> None:
