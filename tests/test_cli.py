@@ -106,7 +106,7 @@ def test_what_the_operating_system_refuses_is_no_traceback(condvae: Cli, monkeyp
 
 def test_generate_where_nobody_may_write(run: Run, nowhere: Path, condvae: Cli) -> None:
     message = condvae.fails("generate", run.path, "--label", 3, "--out", nowhere)
-    assert f"Cannot write {nowhere / '3' / '00000.png'}: " in message
+    assert f"Cannot write {nowhere / 'made.json'}: " in message
 
 
 @pytest.mark.parametrize("name", ["evaluate", "report", "explore", "generate", "figure"])
