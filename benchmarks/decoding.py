@@ -1,12 +1,13 @@
-"""From labels and latent vectors to images: one from Python, many in a process, and a million to disk.
+"""From labels and latent vectors to images and back: one from Python, many from and to files, and a million to disk.
 
-The floor is the decoder's matrix products alone. Untrained weights do, because speed does not depend on them.
+The floor is the matrix products of decoder or encoder alone. Untrained weights do: speed does not depend on them.
 """
 
+import itertools
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,75 +16,90 @@ import torch
 
 from benchmarks.floor import Floor, linear_layers, seconds_each
 from benchmarks.harness import Tables, arguments, in_turn, publish, ratio, spread, watched
-from condvae.bulk import generate_files
+from condvae.bulk import encode_files, generate_files
 from condvae.checkpoint import Run, save_model
 from condvae.config import Schema, load_recipe
 from condvae.model import CVAE
 from condvae.sampling import CHUNK, draw_pixels, generate
 
+ONE = "condvae.generate(model, '3', z=[0.5, -1.0])"
 DIGITS = Schema((1, 28, 28), tuple("0123456789"))
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    options = arguments(__doc__, argv, segments=7, images=100_000, single=500, million=1_000_000)
+    options = arguments(__doc__, argv, segments=7, images=100_000, files=2000, single=500, million=1_000_000)
     config = load_recipe("paper")
     model = CVAE(config.model, DIGITS).eval()
-    floor = Floor(linear_layers(model.likelihood), CHUNK)
+    one = Floor(linear_layers(model.likelihood), 1)
+    decoder, encoder = (Floor(linear_layers(part), CHUNK) for part in (model.likelihood, model.posterior))
     z, labels = torch.randn(options.images, config.model.latent), torch.arange(options.images) % 10
-    with tempfile.TemporaryDirectory() as folder:
-        run = Run(Path(folder) / "run")
+    chunks = -(-options.images // CHUNK)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, new = Path(scratch), map(str, itertools.count())
+        run = Run(folder / "run")
         save_model(run, model, config, {})
-        written = 0
-
-        def to_disk() -> None:
-            nonlocal written
-            written += 1
-            generate_files(run.path, Path(folder) / f"{written}.npz", ["3"], count=options.images)
-
-        in_process: dict[str, Callable[[], Any]] = {
-            "floor": lambda: floor.forward(-(-options.images // CHUNK)),
-            "in memory, uint8": lambda: draw_pixels(model, z, labels),
-            "to .npz files": to_disk,
-        }
-        many = in_turn({name: timed(action) for name, action in in_process.items()}, options.segments)
+        generate_files(run.path, folder / "images.npz", ["3"], count=options.images)
+        generate_files(run.path, folder / "images", ["3"], count=options.files)
         single = in_turn(
             {
-                "floor": median_of(Floor(linear_layers(model.likelihood), 1).forward, options.single),
-                "condvae.generate(model, '3', z=[0.5, -1.0])": median_of(
-                    lambda: generate(model, "3", z=[0.5, -1.0]), options.single
+                "floor": median_of(one.forward, options.single),
+                ONE: median_of(lambda: generate(model, "3", z=[0.5, -1.0]), options.single),
+            },
+            options.segments,
+        )
+        decoding = in_turn(
+            {
+                "floor": timed(lambda: decoder.forward(chunks), options.images),
+                "draw_pixels, in memory": timed(lambda: draw_pixels(model, z, labels), options.images),
+                "generate to .npz files": timed(
+                    lambda: generate_files(run.path, folder / f"{next(new)}.npz", ["3"], count=options.images),
+                    options.images,
+                ),
+                "generate to PNG files": timed(
+                    lambda: generate_files(run.path, folder / next(new), ["3"], count=options.files), options.files
                 ),
             },
             options.segments,
         )
-        each = str(-(-options.million // 10))
+        encoding = in_turn(
+            {
+                "floor": timed(lambda: encoder.forward(chunks), options.images),
+                "encode from .npz files": timed(
+                    lambda: encode_files(run.path, folder / "images.npz", folder / f"{next(new)}.npz"), options.images
+                ),
+                "encode from PNG files": timed(
+                    lambda: encode_files(run.path, folder / "images", folder / f"{next(new)}.npz"), options.files
+                ),
+            },
+            options.segments,
+        )
+        each = -(-options.million // 10)
         command = [sys.executable, "-m", "condvae", "generate", str(run.path), "--label", *DIGITS.classes]
-        usage = watched([*command, "--count", each, "--out", f"{folder}/million.npz"])
-    count = 10 * int(each)
+        usage = watched([*command, "--count", str(each), "--out", f"{scratch}/million.npz"])
     tables: Tables = {
-        "One image, median": [
-            {
-                "side": name,
-                "ms": spread([1000 * value for value in values]),
-                "side / floor": ratio(values, single["floor"]),
-            }
-            for name, values in single.items()
-        ],
-        f"{options.images:,} images": [
-            {
-                "side": name,
-                "microseconds per image": spread([1e6 * value / options.images for value in values]),
-                "side / floor": ratio(values, many["floor"]),
-            }
-            for name, values in many.items()
-        ],
-        f"condvae generate, {count:,} images, whole process": [usage.row()],
+        "One image, median, in milliseconds": rows(single, 1e3),
+        "Decoding, microseconds per image": rows(decoding, 1e6),
+        "Encoding, microseconds per image": rows(encoding, 1e6),
+        f"condvae generate, {10 * each:,} images, whole process": [usage.row()],
     }
-    return publish("decoding", options.out, tables, single=single, many=many, million=usage)
+    return publish("decoding", options.out, tables, single=single, decoding=decoding, encoding=encoding, million=usage)
 
 
-def timed(action: Callable[[], Any]) -> Callable[[], float]:
-    """An action as a side that is measured: seconds of one call."""
-    return lambda: seconds_each(action, 1)
+def rows(measured: Mapping[str, Sequence[float]], factor: float) -> list[dict[str, Any]]:
+    """A table of sides, the first of them the floor; seconds times `factor`."""
+    return [
+        {
+            "side": name,
+            "time": spread([factor * value for value in values]),
+            "side / floor": ratio(values, measured["floor"]),
+        }
+        for name, values in measured.items()
+    ]
+
+
+def timed(action: Callable[[], Any], count: int) -> Callable[[], float]:
+    """An action on `count` images as a side that is measured: seconds per image."""
+    return lambda: seconds_each(action, 1) / count
 
 
 def median_of(action: Callable[[], Any], times: int) -> Callable[[], float]:

@@ -23,7 +23,7 @@ from condvae.training import CVAEModule, fit
 
 TINY = {
     "startup": ["--segments", "1"],
-    "decoding": ["--segments", "1", "--images", "1000", "--single", "3", "--million", "21000"],
+    "decoding": ["--segments", "1", "--images", "1000", "--files", "20", "--single", "3", "--million", "21000"],
     "training": ["--segments", "1", "--steps", "5"],
     "profile": ["--steps", "10"],
     "tried": ["--segments", "1", "--steps", "2", "--compile", "0"],
