@@ -61,6 +61,19 @@ def difference(one: Sequence[float], other: Sequence[float]) -> Spread:
     return spread([upper - lower for upper, lower in zip(one, other, strict=True)])
 
 
+def step_rows(measured: Mapping[str, Sequence[float]], reference: str) -> list[dict[str, Any]]:
+    """A table of training steps, in seconds, each beside a reference and the floor, which are among them."""
+    return [
+        {
+            "side": name,
+            "ms per step": spread([1000 * value for value in values]),
+            f"{reference} / side": ratio(measured[reference], values),
+            "side / floor": ratio(values, measured["floor"]),
+        }
+        for name, values in measured.items()
+    ]
+
+
 class Usage(NamedTuple):
     """Time and memory of a whole process.
 

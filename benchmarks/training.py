@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from benchmarks.clock import Clock
 from benchmarks.floor import Floor, linear_layers, seconds_each
-from benchmarks.harness import WARM_UP, Tables, arguments, in_turn, publish, ratio, spread, watched
+from benchmarks.harness import WARM_UP, Tables, arguments, in_turn, publish, step_rows, watched
 from benchmarks.plain import Images
 from benchmarks.sides import train_plain, train_recipe
 from condvae.config import load_recipe
@@ -58,20 +58,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "floor": lambda: seconds_each(floor.step, options.steps),
     }
     measured = in_turn(sides, options.segments)
-    rows = [
-        {
-            "side": name,
-            "ms per step": spread([1000 * value for value in values]),
-            "plain / side": ratio(measured["plain"], values),
-            "side / floor": ratio(values, measured["floor"]),
-        }
-        for name, values in measured.items()
-    ]
     with tempfile.TemporaryDirectory() as folder:
         limits = ["--trainer.max_epochs", "3", "--trainer.limit_train_batches", str(4 * options.steps)]
         usage = watched([sys.executable, "-m", "condvae", "train", "--out", f"{folder}/run", *limits])
     tables: Tables = {
-        f"One training step, batch {config.training.batch_size}": rows,
+        f"One training step, batch {config.training.batch_size}": step_rows(measured, "plain"),
         "condvae train --recipe paper, whole process": [usage.row()],
     }
     return publish("training", options.out, tables, seconds=measured, memory=usage)

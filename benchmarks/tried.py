@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.floor import Floor, linear_layers, seconds_each
-from benchmarks.harness import arguments, in_turn, publish, ratio, spread
+from benchmarks.harness import arguments, in_turn, publish, step_rows
 from condvae.config import Config, load_recipe
 from condvae.data import Dataset, load_data
 from condvae.model import CVAE
@@ -85,17 +85,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         first = time.perf_counter() - started
         sides["bare loop, torch.compile"] = lambda: seconds_each(compiled, options.steps)
     measured = in_turn(sides, options.segments)
-    rows = [
-        {
-            "side": name,
-            "ms per step": spread([1000 * value for value in values]),
-            "bare loop / side": ratio(measured["bare loop"], values),
-            "side / floor": ratio(values, measured["floor"]),
-        }
-        for name, values in measured.items()
-    ]
     title = "Tried on a step of recipe paper" + (f" (first step of torch.compile: {first:.0f} s)" if first else "")
-    return publish("tried", options.out, {title: rows}, seconds=measured, first=first)
+    return publish("tried", options.out, {title: step_rows(measured, "bare loop")}, seconds=measured, first=first)
 
 
 if __name__ == "__main__":
