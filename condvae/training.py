@@ -204,7 +204,7 @@ class CVAEModule(pl.LightningModule):
         self.log("test_mse", error, prog_bar=True, batch_size=len(images), sync_dist=True)
 
     def on_train_epoch_end(self) -> None:
-        self.log_dict({"train_loss_epoch": self.mean_loss(), "seconds": self.seconds})
+        self.log_dict({"train_loss_epoch": self.mean_loss(), "seconds": self.seconds}, sync_dist=True)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["seconds"] = self.seconds
