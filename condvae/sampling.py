@@ -208,16 +208,15 @@ def to_uint8(images: Tensor) -> NDArray[np.uint8]:
 @contextmanager
 def evaluating(model: CVAE) -> Iterator[None]:
     """No gradients and no dropout inside; the model's mode is as before afterwards."""
-    if not model.training:
-        with torch.inference_mode():
-            yield
-        return
-    model.eval()
+    training = model.training
+    if training:  # switching walks through all modules, which would take longer than decoding one image
+        model.eval()
     try:
         with torch.inference_mode():
             yield
     finally:
-        model.train()
+        if training:
+            model.train()
 
 
 def _decoded(model: CVAE, z: Tensor, labels: Tensor) -> Iterator[Tensor]:

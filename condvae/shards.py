@@ -68,30 +68,30 @@ class Job:
                 stop = min(start + self.shard, self.total)
                 arrays = make(start, stop)
                 if start == 0:
-                    self._record(0)  # so that what an interruption leaves of the first shard is known
+                    self._write_record(0)  # so that what an interruption leaves of the first shard is known
                 write(start, arrays)
-                self._record(stop)
+                self._write_record(stop)
                 bar.update(stop - start)
 
     def write_archive(self, start: int, arrays: Arrays) -> None:
         """Write a shard as a .npz file, not compressed, which would take longer than drawing the images."""
-        with replacing(self._archive(start)) as aside, aside.open("wb") as file:
+        with replacing(self._file(start)) as aside, aside.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
 
-    def _record(self, done: int) -> None:
+    def _write_record(self, done: int) -> None:
         write_text(self.record, json.dumps({**self._made(), "done": done}, indent=1) + "\n")
 
     def _made(self) -> dict[str, Any]:
         return {**self.settings, "images": self.total}
 
-    def _archive(self, start: int) -> Path:
+    def _file(self, start: int) -> Path:
         if self.total <= self.shard:
             return self.out
         return self.out.with_name(f"{self.out.stem}-{start // self.shard:05d}.npz")
 
     def _done(self) -> int:
         if not self.record.exists():
-            require_empty(self._archive(0) if self.is_archive else self.out)
+            require_empty(self._file(0) if self.is_archive else self.out)
             return 0
         try:
             before = json.loads(self.record.read_text("utf-8"))
@@ -106,7 +106,7 @@ class Job:
                     f"{now.get(name)!r}. Choose another --out."
                 )
         shards = range(0, done, self.shard) if self.is_archive else ()
-        return next((start for start in shards if not self._archive(start).exists()), done)
+        return next((start for start in shards if not self._file(start).exists()), done)
 
 
 class Piece(NamedTuple):

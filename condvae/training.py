@@ -141,12 +141,12 @@ class CVAEModule(pl.LightningModule):
     def train_dataloader(self) -> DataLoader[Any]:
         chosen = self.config.training
         part = self._on_device(self.data.train)
-        order = ShuffledBatches(len(part), chosen.batch_size, chosen.seed, self.trainer.strategy.root_device)
+        order = ShuffledBatches(len(part), chosen.batch_size, chosen.seed, part.tensors[0].device)
         return DataLoader(part, sampler=order, batch_size=None, generator=torch.Generator())
 
     def val_dataloader(self) -> DataLoader[Any]:
         part = self._on_device(self.data.test)
-        order = torch.arange(len(part), device=self.trainer.strategy.root_device).split(EVALUATION_BATCH)
+        order = torch.arange(len(part), device=part.tensors[0].device).split(EVALUATION_BATCH)
         return DataLoader(part, sampler=order, batch_size=None, generator=torch.Generator())
 
     def configure_optimizers(self) -> Any:
@@ -272,7 +272,7 @@ def _require_new(run: Run) -> None:
 def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any]) -> CVAE:
     torch.manual_seed(config.training.seed)
     model = CVAE(config.model, data.train.schema)
-    if config.training.start_at_mean:
+    if config.training.start_at_mean and not checkpoint:
         decoder: Any = model.likelihood.decoder
         decoder.start_at(torch.from_numpy(data.train.images.mean(0) / 255))
     module = CVAEModule(model, config, data)
