@@ -10,18 +10,36 @@ import torch
 from numpy.typing import ArrayLike
 
 from condvae.checkpoint import Run, load
+from condvae.density import load_mixture
 from condvae.errors import InputError
 from condvae.files import sha256, storing, write_bytes
 from condvae.images import contact_sheet, png, read_image
 from condvae.model import CVAE
-from condvae.sampling import BLOCK, as_labels, as_vectors, draw, draw_pixels, encode_all
+from condvae.sampling import (
+    BLOCK,
+    Attributes,
+    as_conditions,
+    as_vectors,
+    conditions_of,
+    draw,
+    draw_pixels,
+    encode_all,
+)
 from condvae.shards import CONTACT_SHEET, Archive, Arrays, Folder, Job, image_names
 
 SHARD_BYTES = 8 * 2**20
 
 
 def generate_files(
-    run: Path, out: Path, labels: Sequence[str] | None, *, count: int = 1, z: ArrayLike | None = None, seed: int = 0
+    run: Path,
+    out: Path,
+    labels: Sequence[str] | None,
+    *,
+    attributes: Attributes | None = None,
+    count: int = 1,
+    z: ArrayLike | None = None,
+    seed: int = 0,
+    mixture: bool = False,
 ) -> int:
     """Draw images of each label into files; what an interrupted call has written is not drawn again.
 
@@ -29,25 +47,28 @@ def generate_files(
         run: the folder of a finished run.
         out: a folder for PNG files, with a folder for each label in it, and a contact sheet; or a path ending in .npz
             for the arrays `images`, `labels` and `z`, in numbered files where there is more than one shard.
-        labels: class names or numbers; None for a model without labels.
+        labels: class names or numbers; None for a model without labels, or trained to do without.
+        attributes: the model's other conditions by name, one value each.
         count: images of each label, with z drawn from the prior.
         z: latent vectors (B, Z), to draw each label at each of them instead.
-        seed: decides the draw from the prior; the images are those of `generate` with this seed.
+        seed: decides the draw of z; the images are those of `generate` with this seed.
+        mixture: draw z from the mixture fitted to the model's codes, not from its own prior.
 
     Returns:
         How many images there are.
 
     Raises:
-        InputError: a label, z or the seed is not possible.
-        RunError: the run cannot be used.
+        InputError: a label, an attribute, z or the seed is not possible.
+        RunError: the run cannot be used, or has no mixture.
         StorageError: `out` holds something else, or cannot be written.
     """
     model = load(run)
-    chosen = as_labels(model, labels)
+    prior = load_mixture(run) if mixture else None
+    chosen = as_conditions(model, labels, attributes)
     vectors = None if z is None else as_vectors(model, z)
-    draw(model, chosen[:1], seed)  # refuses an impossible seed before anything is written
+    draw(model, chosen[:1], seed, prior=prior)  # refuses an impossible seed before anything is written
     each = count if vectors is None else len(vectors)
-    names = [model.conditions.classes[label] for label in chosen.tolist()] if model.conditions.width else [""]
+    names = [""] if labels is None else [model.conditions.classes[int(label)] for label in chosen[:, 0]]
     if out.suffix != ".npz":
         _require_folder_names(names)
     settings = {
@@ -57,12 +78,16 @@ def generate_files(
         "z": None if vectors is None else vectors.tolist(),
         "seed": seed,
     }
+    if attributes:
+        settings["attributes"] = dict(attributes)
+    if mixture:
+        settings["mixture"] = sha256(Run(run).mixture)
     job = Job(out, settings, each * len(names), _shard(model))
 
     def drawn(start: int, stop: int) -> Arrays:
         index = torch.arange(start, stop)
         own = chosen[index // each]
-        codes = draw(model, own, seed, start) if vectors is None else vectors[index % each]
+        codes = draw(model, own, seed, start, prior) if vectors is None else vectors[index % each]
         shown = np.array(names)[(index // each).numpy()]
         return {"images": draw_pixels(model, codes, own), "labels": shown, "z": codes.numpy()}
 
@@ -116,8 +141,9 @@ def encode_files(run: Path, source: Path, out: Path, label: str | None = None) -
     def encoded(start: int, stop: int) -> Arrays:
         piece = images.read(start, stop, model.schema.shape)
         named = [label] * len(piece.files) if label is not None else piece.labels
-        known = as_labels(model, named if model.conditions.width else None).expand(len(piece.files))
-        mean, stddev = encode_all(model, torch.from_numpy(piece.images), known)
+        pixels = torch.from_numpy(piece.images)
+        given = conditions_of(model, pixels, named if model.conditions.classes else None)
+        mean, stddev = encode_all(model, pixels, given)
         codes = {"mean": mean.numpy(), "stddev": stddev.numpy(), "files": np.array(piece.files)}
         return codes if named is None else {**codes, "labels": np.array(named)}
 

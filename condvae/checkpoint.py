@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from condvae.config import Config, Schema
+from condvae.config import Attribute, Config, Schema
 from condvae.errors import CondvaeError, ConfigError, RunError, StorageError
 from condvae.files import replacing, write_bytes, write_text
 from condvae.model import CVAE
@@ -57,6 +57,11 @@ class Run:
     def weights(self) -> Path:
         """The weights of the finished model."""
         return self.path / "model.safetensors"
+
+    @property
+    def mixture(self) -> Path:
+        """The ex-post density of the finished model's codes."""
+        return self.path / "mixture.safetensors"
 
     @property
     def metrics_file(self) -> Path:
@@ -184,11 +189,10 @@ def load(path: Path | str) -> CVAE:
     run = Run(Path(path))
     description = run.describe()
     try:
-        schema = Schema(tuple(description["schema"]["shape"]), tuple(description["schema"]["classes"]))
-        config = Config.from_dict(description["config"])
+        schema, config = _schema(description["schema"]), Config.from_dict(description["config"])
     except (KeyError, TypeError, ConfigError) as error:
         raise RunError(f"{run.description} is damaged ({error}). Restore it, or train again.") from error
-    with torch.device("meta"):  # no first weights to draw, so that the global random state stays as it is
+    with torch.device("meta"), torch.random.fork_rng(devices=[]):  # first weights are not needed, and hardly made
         model = CVAE(config.model, schema)
     try:
         weights = load_file(run.weights)
@@ -197,6 +201,11 @@ def load(path: Path | str) -> CVAE:
     require_fit(run, model.state_dict(), weights)
     model.load_state_dict(weights, assign=True)
     return model.eval()
+
+
+def _schema(found: Mapping[str, Any]) -> Schema:
+    attributes = [{**item, "classes": tuple(item["classes"])} for item in found.get("attributes", [])]
+    return Schema(tuple(found["shape"]), tuple(found["classes"]), tuple(Attribute(**item) for item in attributes))
 
 
 def require_fit(run: Run, wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:

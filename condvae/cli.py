@@ -149,6 +149,8 @@ def generate(argv: Arguments) -> None:
     parser.add_argument("--count", type=int, default=1, help="images of each label (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="decides the draw from the prior (default: %(default)s)")
     _add_z(parser)
+    parser.add_argument("--set", nargs="+", metavar="NAME=VALUE", default=[], help="the model's other conditions")
+    parser.add_argument("--mixture", action="store_true", help="draw z from the mixture that 'condvae evaluate' fitted")
     parser.add_argument(
         "--out",
         type=Path,
@@ -163,7 +165,8 @@ def generate(argv: Arguments) -> None:
 
     from condvae.bulk import generate_files
 
-    wanted = {"count": arguments.count, "z": arguments.z, "seed": arguments.seed}
+    wanted = {"count": arguments.count, "z": arguments.z, "seed": arguments.seed, "mixture": arguments.mixture}
+    wanted["attributes"] = _attributes(arguments.set)
     with _continuable():
         count = generate_files(arguments.run, arguments.out, arguments.label, **wanted)
     print(f"Drew {count:,} images: {arguments.out}")
@@ -350,6 +353,14 @@ def _add_z(parser: ArgumentParser) -> None:
         metavar="Z",
         help="a latent vector, one number per latent dimension; repeat the option for several vectors",
     )
+
+
+def _attributes(settings: list[str]) -> dict[str, str]:
+    """["slant=0.5"] as {"slant": "0.5"}."""
+    for setting in settings:
+        if "=" not in setting:
+            raise ConfigError(f"--set {setting} says no value; write NAME=VALUE, such as slant=0.5.")
+    return dict(setting.split("=", 1) for setting in settings)
 
 
 @contextmanager

@@ -23,16 +23,39 @@ RECIPES = Path(str(files("condvae"))) / "recipes"
 
 
 @dataclass(frozen=True)
+class Attribute:
+    """Something that each image has beside its label: a class of its own kind, or a number.
+
+    Attributes:
+        name: what it is called.
+        classes: the names of its classes; empty for a number.
+        mean: of a number, over the training images.
+        sd: its standard deviation there.
+        low: its smallest value there, but for one image in a hundred.
+        high: its largest value, likewise.
+    """
+
+    name: str
+    classes: tuple[str, ...] = ()
+    mean: float = 0.0
+    sd: float = 1.0
+    low: float = 0.0
+    high: float = 0.0
+
+
+@dataclass(frozen=True)
 class Schema:
     """What a model must know of its data.
 
     Attributes:
         shape: (C, H, W) of one image.
         classes: the name of each class, in the order of the labels.
+        attributes: what the images have beside their label.
     """
 
     shape: tuple[int, int, int]
     classes: tuple[str, ...]
+    attributes: tuple[Attribute, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,21 +64,33 @@ class ModelConfig:
 
     Args:
         latent: latent dimensions Z.
-        conditions: what the model is conditioned on: ["label"], or [] for an unconditional model.
-        network: the kind of encoder and decoder: mlp.
-        encoder: widths of the encoder's hidden layers, from the image down.
-        decoder: widths of the decoder's hidden layers, from the latent vector up.
+        conditions: what the model is conditioned on: label, attributes of the data by name, or what can be measured of
+            any image: slant, thickness, ink and width; [] for an unconditional model.
+        condition_dropout: probability of hiding a condition in training, each by itself, 0 to 1 (exclusive); if more
+            than 0, the model draws without it too.
+        network: the kind of encoder and decoder: mlp, or conv.
+        encoder: widths of the encoder's hidden layers, from the image down; for conv the channels of its stages, each
+            at half the height and width of the one before.
+        decoder: widths of the decoder's hidden layers, or channels of its stages, from the latent vector up.
+        blocks: residual blocks in each stage of conv.
+        norm: normalisation of hidden layers: layer, group (of eight channels), or none.
+        activation: relu, silu or gelu.
         dropout: probability of dropping a hidden unit in training, 0 to 1 (exclusive).
         posterior: q(z|x,y): gaussian, or point (an autoencoder).
-        prior: p(z|y): standard.
-        likelihood: p(x|z,y): mse (the experiment's score, no likelihood), or gaussian.
+        prior: p(z|y): standard, gaussian (mean and scale learned for each condition), or flow (a neural spline flow).
+        likelihood: p(x|z,y): mse (the experiment's score, no likelihood), gaussian, bernoulli (of images binarised at
+            random, with each pixel as a probability), or continuous-bernoulli.
     """
 
     latent: int = 2
     conditions: tuple[str, ...] = ("label",)
+    condition_dropout: float = 0.0
     network: str = "mlp"
     encoder: tuple[int, ...] = (512, 256, 128)
     decoder: tuple[int, ...] = (128, 256, 512)
+    blocks: int = 2
+    norm: str = "layer"
+    activation: str = "relu"
     dropout: float = 0.25
     posterior: str = "gaussian"
     prior: str = "standard"
@@ -63,7 +98,12 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         _require(self.latent >= 1, "model.latent", self.latent, "at least 1")
-        _require(0 <= self.dropout < 1, "model.dropout", self.dropout, "0 to 1 (exclusive)")
+        for name in ("dropout", "condition_dropout"):
+            _require(0 <= getattr(self, name) < 1, f"model.{name}", getattr(self, name), "0 to 1 (exclusive)")
+        _require(self.blocks >= 0, "model.blocks", self.blocks, "0 or more")
+        known = self.conditions
+        _require(len(set(known)) == len(known), "model.conditions", list(known), "each condition once")
+        _require("label" not in known[1:], "model.conditions", list(known), "the label, if there, as the first")
         for name in ("encoder", "decoder"):
             widths = getattr(self, name)
             _require(len(widths) > 0 and min(widths) >= 1, f"model.{name}", widths, "one or more widths of at least 1")
@@ -83,6 +123,15 @@ class TrainingConfig:
         start_at_mean: let the decoder's first output be the mean training image rather than grey.
         bf16: matrix products in bfloat16, where the processor has instructions for them; otherwise in float32.
         beta: weight of the KL term: 0 leaves it out as the experiment does, 1 is the evidence lower bound.
+        warm_up: epochs in which the weight of the KL term rises from 0 to beta, in equal steps.
+        free_bits: nats of each latent dimension's KL, averaged over the batch, that cost nothing more; of a flow prior,
+            which does not divide its KL among dimensions, as many for all together as there are dimensions.
+        samples: importance samples of z for each image; more than 1 is the tighter bound of the importance weighted
+            autoencoder.
+        validation: training images held out, to measure the bound on after each epoch; 0 measures the error of the test
+            images there instead, as the experiment does.
+        patience: epochs without a better bound on the held-out images after which training ends, and its best weights
+            are kept; 0 trains to the end and keeps the last.
         seed: decides the first weights, the order of the images, dropout and sampling.
     """
 
@@ -95,6 +144,11 @@ class TrainingConfig:
     start_at_mean: bool = False
     bf16: bool = False
     beta: float = 0.0
+    warm_up: float = 0.0
+    free_bits: float = 0.0
+    samples: int = 1
+    validation: int = 0
+    patience: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -110,7 +164,21 @@ class TrainingConfig:
             "two, each 0 to 1 (exclusive)",
         )
         _require(self.schedule in SCHEDULES, "training.schedule", repr(self.schedule), ", ".join(SCHEDULES))
-        _require(self.beta >= 0, "training.beta", self.beta, "0 or more")
+        for name in ("beta", "warm_up", "free_bits", "validation", "patience"):
+            _require(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "0 or more")
+        _require(self.samples >= 1, "training.samples", self.samples, "at least 1")
+        _require(
+            not (self.free_bits and self.samples > 1),
+            "training.free_bits",
+            self.free_bits,
+            f"0, as training.samples is {self.samples} and its bound has no KL term by itself",
+        )
+        _require(
+            not self.patience or self.validation > 0,
+            "training.patience",
+            self.patience,
+            "0, as long as training.validation is 0 and no image is held out to measure the bound on",
+        )
         _require(0 <= self.seed < 2**32, "training.seed", self.seed, "0 to 4294967295")
 
 
@@ -132,13 +200,25 @@ class Config:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "trainer", {**TRAINER, **self.trainer})
-        if self.training.beta > 0 and (self.model.likelihood == "mse" or self.model.posterior == "point"):
+        if self.training.beta > 0 and not self.has_bound:
             raise ConfigError(
                 f"training.beta = {self.training.beta} weighs a KL term, which model.likelihood = "
                 f"'{self.model.likelihood}' with model.posterior = '{self.model.posterior}' cannot have: 'mse' is no "
                 "likelihood in nats, and the divergence of a point is infinite. Set training.beta to 0, or use "
-                "the gaussian likelihood and the gaussian posterior."
+                "another likelihood and the gaussian posterior."
             )
+        needs_beta = {
+            "model.prior": self.model.prior if self.model.prior != "standard" else "",
+            "training.samples": self.training.samples if self.training.samples > 1 else "",
+            "training.free_bits": self.training.free_bits or "",
+        }
+        for name, value in needs_beta.items():
+            _require(not value or self.training.beta > 0, name, value, "only with training.beta more than 0, such as 1")
+
+    @property
+    def has_bound(self) -> bool:
+        """Whether the model has an evidence lower bound: a likelihood in nats, and a posterior with a density."""
+        return self.model.likelihood != "mse" and self.model.posterior != "point"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dictionaries, lists, numbers and strings, that `from_dict` takes back.

@@ -1,15 +1,38 @@
 """Every source of labelled images becomes one `Dataset`: a training part and a test part."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from condvae import mnist
-from condvae.config import Schema
-from condvae.errors import ConfigError, DataError
+from condvae.config import Attribute, Config, Schema
+from condvae.errors import ConfigError, DataError, unknown
 from condvae.idx import read_idx
+
+
+@dataclass(frozen=True)
+class Values:
+    """An attribute of each image.
+
+    Attributes:
+        values: (N,), numbers, or indices into `classes`.
+        classes: the name of each class; empty for numbers.
+    """
+
+    values: NDArray[Any]
+    classes: tuple[str, ...] = ()
+
+    def describe(self, name: str) -> Attribute:
+        """What a model must know of it; numbers by their mean, standard deviation and first and last hundredth."""
+        if self.classes:
+            return Attribute(name, self.classes)
+        low, high = np.quantile(self.values, (0.01, 0.99))
+        sd = float(self.values.std(dtype=np.float64)) or 1.0
+        return Attribute(name, (), float(self.values.mean(dtype=np.float64)), sd, float(low), float(high))
 
 
 @dataclass(frozen=True)
@@ -20,14 +43,17 @@ class LabelledImages:
         images: uint8 (N, C, H, W), 0 black to 255 white.
         labels: int64 (N,), each an index into `classes`.
         classes: the name of each class.
+        attributes: what else each image has, by name.
 
     Raises:
-        DataError: images and labels differ in number, there are none, or a label has no class.
+        DataError: images and labels or attributes differ in number, there are none, a label has no class, or a number
+            is not finite.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
+    attributes: Mapping[str, Values] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.labels):
@@ -37,11 +63,8 @@ class LabelledImages:
             )
         if not len(self.images):
             raise DataError("There are no images; at least one is needed. Check the source.")
-        if self.labels.min() < 0 or self.labels.max() >= len(self.classes):
-            raise DataError(
-                f"Labels run from {self.labels.min()} to {self.labels.max()}, where {len(self.classes)} classes allow "
-                f"0 to {len(self.classes) - 1}. Check the labels."
-            )
+        for name, column in {"label": Values(self.labels, self.classes), **self.attributes}.items():
+            _check(name, column, len(self))
 
     def __len__(self) -> int:
         return len(self.images)
@@ -55,7 +78,18 @@ class LabelledImages:
     @property
     def schema(self) -> Schema:
         """What a model must know of these images."""
-        return Schema(self.shape, self.classes)
+        attributes = tuple(column.describe(name) for name, column in self.attributes.items())
+        return Schema(self.shape, self.classes, attributes)
+
+    def rows(self, conditions: Sequence[str]) -> NDArray[np.float32]:
+        """The given conditions of each image, "label" or names of attributes: float32 (N, D)."""
+        columns = [self.labels if name == "label" else self.attributes[name].values for name in conditions]
+        return np.stack(columns, 1).astype(np.float32) if columns else np.empty((len(self), 0), np.float32)
+
+    def take(self, index: NDArray[np.int64]) -> "LabelledImages":
+        """Some of the images, by their positions (M,)."""
+        columns = {name: replace(column, values=column.values[index]) for name, column in self.attributes.items()}
+        return LabelledImages(self.images[index], self.labels[index], self.classes, columns)
 
     def counts(self) -> dict[str, int]:
         """The number of images of each class."""
@@ -71,11 +105,52 @@ class Dataset:
         source: how it was named, such as "mnist"; `load_data(source)` gives it again.
         train: the images to train on.
         test: the images to measure on.
+        validation: images held out of training, to decide by; None if there are none.
     """
 
     source: str
     train: LabelledImages
     test: LabelledImages
+    validation: LabelledImages | None = None
+
+    def hold_out(self, count: int) -> "Dataset":
+        """The same data with some of its training images as validation images, always the same ones; all if count is 0.
+
+        Raises:
+            DataError: none would be left to train on.
+        """
+        if not count:
+            return self
+        if count >= len(self.train):
+            raise DataError(
+                f"{count} validation images of {len(self.train)} training images leave none to train on. Set "
+                f"training.validation to less, such as {len(self.train) // 10}."
+            )
+        order = np.random.default_rng(0).permutation(len(self.train))
+        train, validation = self.train.take(np.sort(order[count:])), self.train.take(np.sort(order[:count]))
+        return Dataset(self.source, train, self.test, validation)
+
+    def with_attributes(self, names: Sequence[str]) -> "Dataset":
+        """The same data with these attributes; those that it has not are measured of the images, if they can be.
+
+        Raises:
+            ConfigError: the data has not such an attribute, and it cannot be measured.
+        """
+        missing = [name for name in names if name not in {"label", *self.train.attributes}]
+        if not missing:
+            return self
+        from condvae.metrics import MEASURES, measured
+
+        for name in missing:
+            if name not in MEASURES:
+                raise ConfigError(unknown("condition", name, ["label", *self.train.attributes, *MEASURES]))
+
+        def extended(part: LabelledImages) -> LabelledImages:
+            columns = {name: Values(values) for name, values in measured(part.images, missing).items()}
+            return replace(part, attributes={**part.attributes, **columns})
+
+        validation = self.validation and extended(self.validation)
+        return Dataset(self.source, extended(self.train), extended(self.test), validation)
 
 
 def load_data(source: str) -> Dataset:
@@ -98,6 +173,31 @@ def load_data(source: str) -> Dataset:
     else:
         raise ConfigError(f"There is no data source '{source}'. Known: 'mnist', 'idx:DIR'.")
     return Dataset(source, train, test)
+
+
+def prepared(data: Dataset, config: Config) -> Dataset:
+    """A data set as a run uses it: with its conditions, and with its validation images held out.
+
+    Raises:
+        ConfigError: a condition is not in the data and cannot be measured.
+        DataError: there are too few images to hold some out.
+    """
+    return data.with_attributes(config.model.conditions).hold_out(config.training.validation)
+
+
+def _check(name: str, column: Values, count: int) -> None:
+    values, classes = column.values, column.classes
+    if len(values) != count:
+        raise DataError(
+            f"There are {count} images and {len(values)} values of '{name}'; each image needs exactly one. Check them."
+        )
+    if classes and (values.min() < 0 or values.max() >= len(classes)):
+        raise DataError(
+            f"The values of '{name}' run from {values.min()} to {values.max()}, where {len(classes)} classes allow "
+            f"0 to {len(classes) - 1}. Check them."
+        )
+    if not np.isfinite(values).all():
+        raise DataError(f"A value of '{name}' is not finite; every image needs an ordinary number. Check them.")
 
 
 def _read_idx_folder(folder: Path) -> tuple[LabelledImages, LabelledImages]:

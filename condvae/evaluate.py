@@ -6,6 +6,7 @@ from math import sqrt
 
 import torch
 
+from condvae.density import fit_mixture
 from condvae.files import write_text
 from condvae.metrics import Measurement, measure, squared_error
 from condvae.sampling import decode, draw, unit
@@ -37,7 +38,7 @@ def evaluate(study: Study) -> Evaluation:
     """Measure a trained model on its data; the same model gives the same figures."""
     test = unit(torch.from_numpy(study.data.test.images))
     means, deviations = study.test_codes
-    reconstructions = decode(study.model, means, study.test_labels)
+    reconstructions = decode(study.model, means, study.test_rows)
     return Evaluation(
         test_mse=measure(
             squared_error(test, reconstructions),
@@ -66,19 +67,23 @@ def _code_sd(study: Study) -> Measurement:
 def _accuracies(study: Study) -> dict[str, Measurement | None]:
     """Conditional accuracy with z from three sources; None for each where there is no judge, or no label to obey."""
     judge = study.judge
-    if judge is None or not study.model.conditions.width:
+    if judge is None or not study.model.conditions.classes:
         return dict.fromkeys(("accuracy_encoded", "accuracy_gaussian", "accuracy_prior"))
     labels = study.sample_labels
+    rows = study.rows(labels)
+    gaussians = fit_mixture(
+        study.train_codes, study.train_labels, len(study.model.schema.classes), components=1, outliers=0
+    )
     sources = {
-        "accuracy_encoded": (study.class_codes(), "z of training images of that label"),
+        "accuracy_encoded": (study.train_codes[study.examples(labels)], "z of training images of that label"),
         "accuracy_gaussian": (
-            study.class_gaussians(),
+            draw(study.model, rows, seed=0, prior=gaussians),
             "z from one Gaussian per class, fitted to the encoded training images",
         ),
-        "accuracy_prior": (draw(study.model, labels, seed=0), "z from the prior"),
+        "accuracy_prior": (draw(study.model, rows, seed=0), "z from the prior"),
     }
     protocol = f"share judged to be the label, {SAMPLES_PER_CLASS} images a class, decoder mean, "
     return {
-        name: measure(judge.correct(decode(study.model, z, labels), labels), protocol + source)
+        name: measure(judge.correct(decode(study.model, z, rows), labels), protocol + source)
         for name, (z, source) in sources.items()
     }

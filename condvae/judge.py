@@ -40,7 +40,17 @@ class Judge(nn.Module):
     @torch.inference_mode()
     def predict(self, images: Tensor) -> Tensor:
         """The most probable class of each image: (N, 1, 28, 28) floats in [0, 1] to (N,) int64."""
-        return torch.cat([self(batch).argmax(-1) for batch in images.split(BATCH)])
+        return self.classify(self.embed(images))
+
+    @torch.inference_mode()
+    def embed(self, images: Tensor) -> Tensor:
+        """The features before the last layer: (N, C, H, W) floats in [0, 1] to (N, 128)."""
+        return torch.cat([self.features(batch) for batch in images.split(BATCH)])
+
+    @torch.inference_mode()
+    def classify(self, features: Tensor) -> Tensor:
+        """The most probable class for features: (N, 128) to (N,) int64."""
+        return self.head(features).argmax(-1)
 
     def correct(self, images: Tensor, labels: Tensor) -> Tensor:
         """1.0 where the predicted class is the label, else 0.0: (N,) floats."""

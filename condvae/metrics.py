@@ -1,11 +1,14 @@
 """What can be measured of images without a model: style by moments, differences, accuracy with its error."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import NamedTuple
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 TINY = 1e-8
 
@@ -43,6 +46,33 @@ def style(images: Tensor) -> Style:
     slant = covariance / variance_up.clamp(min=TINY)
     spread = (variance_right - slant * covariance).clamp(min=0).sqrt()
     return Style(slant, total, spread)
+
+
+def thickness(images: Tensor) -> Tensor:
+    """The thickness of the strokes of each image, in pixels: floats in [0, 1] (B, C, H, W) to (B,); 0 without ink.
+
+    Twice the area of the ink by the length of its outline, which is its total variation: a stroke of length L and
+    thickness t has the area L t and two sides of length L.
+    """
+    ink = nn.functional.pad(images.mean(1), (1, 1, 1, 1))
+    down, right = ink.diff(dim=1)[:, :, :-1], ink.diff(dim=2)[:, :-1]
+    outline = (down.square() + right.square()).sqrt().sum((1, 2))
+    return 2 * ink.sum((1, 2)) / outline.clamp(min=TINY)
+
+
+# what can be measured of any image, and so be a condition of any model
+MEASURES: dict[str, Callable[[Tensor], Tensor]] = {
+    "slant": lambda images: style(images).slant,
+    "thickness": thickness,
+    "ink": lambda images: style(images).ink,
+    "width": lambda images: style(images).width,
+}
+
+
+def measured(images: NDArray[np.uint8], names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    """Measures of images by their names in MEASURES: uint8 (N, C, H, W) to float32 (N,) each."""
+    parts = [torch.from_numpy(part) / 255 for part in np.array_split(images, -(-len(images) // 1000))]
+    return {name: torch.cat([MEASURES[name](part) for part in parts]).numpy() for name in names}
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,23 @@ posterior q(z|x,y), prior p(z|y), likelihood p(x|z,y); each is a module whose `f
 `torch.distributions.Distribution`. Kingma and Welling, https://arxiv.org/abs/1312.6114; Sohn et al.,
 "Learning Structured Output Representation using Deep Conditional Generative Models", NeurIPS 2015.
 
-Letters: B batch, C channels, H x W pixels, Z latent dimensions, Y width of the condition vector.
+Letters: B batch, C channels, H x W pixels, D conditions, Y width of the condition vector, Z latent dimensions,
+K samples.
 """
 
-from typing import NamedTuple, TypeVar
+from math import log
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, kl_divergence
+from torch.distributions import Distribution
 
 from condvae.conditions import Conditions
 from condvae.config import ModelConfig, Schema
 from condvae.errors import ConfigError, unknown
+from condvae.gaussian import divergence
 from condvae.likelihoods import LIKELIHOODS
-from condvae.networks import NETWORKS
+from condvae.networks import ACTIVATIONS, NETWORKS, NORMS
 from condvae.posteriors import POSTERIORS
 from condvae.priors import PRIORS
 
@@ -27,7 +30,10 @@ Part = TypeVar("Part")
 class Bound(NamedTuple):
     """The evidence lower bound of each image and its two parts, each (B,), in the likelihood's unit (nats).
 
-    value = reconstruction - beta * divergence
+    Attributes:
+        value: what training raises. With one sample reconstruction - beta * divergence, and what free bits take back.
+        reconstruction: the expectation of log p(x|z,y), estimated with the samples of z.
+        divergence: KL(q(z|x,y) || p(z|y)), in closed form or, where there is none, estimated with them.
     """
 
     value: Tensor
@@ -51,34 +57,68 @@ class CVAE(nn.Module):
     def __init__(self, config: ModelConfig, schema: Schema) -> None:
         super().__init__()
         self.config, self.schema = config, schema
-        self.conditions = Conditions(config.conditions, schema)
+        self.conditions = Conditions(config.conditions, schema, config.condition_dropout)
+        _named("norm", config.norm, NORMS)
+        _named("activation", config.activation, ACTIVATIONS)
         make_encoder, make_decoder = _named("network", config.network, NETWORKS)
-        encoder = make_encoder(schema.shape, self.conditions.width, config)
+        encoder: Any = make_encoder(schema.shape, self.conditions.width, config)
         decoder = make_decoder(schema.shape, self.conditions.width, config)
         self.posterior = _named("posterior", config.posterior, POSTERIORS)(encoder, encoder.width, config.latent)
-        self.prior = _named("prior", config.prior, PRIORS)(config.latent)
+        self.prior = _named("prior", config.prior, PRIORS)(self.conditions.width, config.latent)
         self.likelihood = _named("likelihood", config.likelihood, LIKELIHOODS)(decoder)
 
-    def encode(self, x: Tensor, labels: Tensor) -> Distribution:
-        """q(z|x,y): images float (B, C, H, W) in [0, 1] and labels int64 (B,) to a distribution over (B, Z)."""
-        return self.posterior(x, self.conditions(labels))
+    def encode(self, x: Tensor, given: Tensor) -> Distribution:
+        """q(z|x,y): images float (B, C, H, W) in [0, 1] and conditions (B, D) to a distribution over (B, Z)."""
+        return self.posterior(x, self.conditions(given))
 
-    def decode(self, z: Tensor, labels: Tensor) -> Distribution:
-        """p(x|z,y): latent vectors (B, Z) and labels int64 (B,) to a distribution over images (B, C, H, W)."""
-        return self.likelihood(z, self.conditions(labels))
+    def decode(self, z: Tensor, given: Tensor) -> Distribution:
+        """p(x|z,y): latent vectors (B, Z) and conditions (B, D) to a distribution over images (B, C, H, W)."""
+        return self.likelihood(z, self.conditions(given))
 
-    def elbo(self, x: Tensor, labels: Tensor, beta: float) -> Bound:
-        """The evidence lower bound, estimated with one sample of z for each image.
+    def observe(self, x: Tensor) -> Tensor:
+        """Images as the likelihood sees them: as they are, or binarised, each pixel being the probability of a 1."""
+        return torch.bernoulli(x) if self.likelihood.binary else x
+
+    def elbo(self, x: Tensor, given: Tensor, beta: float = 1.0, free_bits: float = 0.0, samples: int = 1) -> Bound:
+        """The evidence lower bound; with more than one sample the tighter one of Burda et al., "Importance Weighted
+        Autoencoders", https://arxiv.org/abs/1509.00519
 
         Args:
-            x: images, float (B, C, H, W) in [0, 1].
-            labels: int64 (B,).
+            x: images as the likelihood sees them, float (B, C, H, W) in [0, 1].
+            given: conditions (B, D), or labels (B,).
             beta: weight of the KL term; at 0 the term is not computed and is reported as 0.
+            free_bits: nats of each latent dimension's KL, averaged over the batch, that cost nothing (Kingma et al.,
+                https://arxiv.org/abs/1606.04934). A KL that is only known as a whole has Z times as many.
+            samples: K, how many samples of z each image gets.
         """
-        q = self.encode(x, labels)
-        reconstruction = self.decode(q.rsample(), labels).log_prob(x)
-        divergence = kl_divergence(q, self.prior(self.conditions(labels))) if beta else torch.zeros_like(reconstruction)
-        return Bound(reconstruction - beta * divergence, reconstruction, divergence)
+        if samples > 1:
+            reconstruction, log_ratio = self.sampled(x, given, samples)
+            value = (reconstruction - beta * log_ratio).logsumexp(0) - log(samples)
+            return Bound(value, reconstruction.mean(0), log_ratio.mean(0))
+        y = self.conditions(given)
+        q = self.posterior(x, y)
+        z = q.rsample()
+        reconstruction = self.likelihood(z, y).log_prob(x)
+        if not beta:
+            return Bound(reconstruction, reconstruction, torch.zeros_like(reconstruction))
+        with torch.autocast(x.device.type, enabled=False):  # densities need full precision
+            parts = divergence(q, self.prior(y), z)
+        floor = free_bits * z.shape[1] / parts.shape[1]
+        free = (floor - parts.mean(0)).clamp(min=0).sum()
+        return Bound(reconstruction - beta * (parts.sum(1) + free), reconstruction, parts.sum(1))
+
+    def sampled(self, x: Tensor, given: Tensor, samples: int) -> tuple[Tensor, Tensor]:
+        """log p(x|z,y) and log q(z|x,y) - log p(z|y) at K samples z of q for each image: (K, B) each.
+
+        The first less the second are the logarithms of importance weights, whose mean estimates p(x|y) without bias.
+        """
+        y = self.conditions(given)
+        q = self.posterior(x, y)
+        z = q.rsample((samples,))
+        flat, shape, y = z.flatten(0, 1), z.shape[:2], y.repeat(samples, 1)
+        reconstruction = self.likelihood(flat, y).log_prob(x.repeat(samples, 1, 1, 1)).unflatten(0, shape)
+        with torch.autocast(x.device.type, enabled=False):
+            return reconstruction, q.log_prob(z) - self.prior(y).log_prob(flat).unflatten(0, shape)
 
     @property
     def parameter_count(self) -> int:

@@ -3,7 +3,9 @@
 from typing import Any, ClassVar
 
 from torch import Size, Tensor, nn
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import Distribution
+
+from condvae.gaussian import gaussian
 
 
 class GaussianPosterior(nn.Module):
@@ -17,8 +19,7 @@ class GaussianPosterior(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Distribution:
         features = self.encoder(x, y)
-        scale = (0.5 * self.logvar(features)).exp()
-        return Independent(Normal(self.mean(features), scale, validate_args=False), 1, validate_args=False)
+        return gaussian(self.mean(features), self.logvar(features))
 
 
 class PointPosterior(nn.Module):
@@ -30,7 +31,7 @@ class PointPosterior(nn.Module):
         self.point = nn.Linear(features, latent)
 
     def forward(self, x: Tensor, y: Tensor) -> Distribution:
-        return Point(self.point(self.encoder(x, y)))
+        return Point(self.point(self.encoder(x, y)).float())
 
 
 class Point(Distribution):

@@ -1,19 +1,85 @@
-"""p(z|y): modules from the condition to a distribution over latent vectors with event shape (Z,)."""
+"""p(z|y): modules from the condition vector (B, Y) to a distribution over latent vectors with event shape (Z,)."""
 
+from typing import ClassVar
+
+import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import Categorical, Distribution, MixtureSameFamily, MultivariateNormal
+from torch.nn.functional import linear
+
+from condvae.gaussian import gaussian
+
+TRANSFORMS, FLOW_WIDTHS = 3, (128, 128)
 
 
 class StandardPrior(nn.Module):
     """N(0, I), whatever the condition."""
 
-    def __init__(self, latent: int) -> None:
+    def __init__(self, condition: int, latent: int) -> None:
         super().__init__()
         self.latent = latent
 
     def forward(self, y: Tensor) -> Distribution:
         zeros = y.new_zeros(len(y), self.latent)
-        return Independent(Normal(zeros, zeros + 1, validate_args=False), 1, validate_args=False)
+        return gaussian(zeros, zeros)
 
 
-PRIORS = {"standard": StandardPrior}
+class GaussianPrior(nn.Module):
+    """A Gaussian with independent dimensions; mean and log-variance are linear in the condition vector.
+
+    So each class has its own. Training starts at N(0, I).
+    """
+
+    def __init__(self, condition: int, latent: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(2 * latent))
+        self.weight = nn.Parameter(torch.zeros(2 * latent, condition))
+
+    def forward(self, y: Tensor) -> Distribution:
+        return gaussian(*linear(y, self.weight, self.bias).chunk(2, -1))
+
+
+class FlowPrior(nn.Module):
+    """A conditional neural spline flow with coupling layers.
+
+    Durkan et al., "Neural Spline Flows", https://arxiv.org/abs/1906.04032
+    """
+
+    def __init__(self, condition: int, latent: int) -> None:
+        super().__init__()
+        from zuko.flows import NSF
+
+        with torch.device("cpu"):  # zuko looks at its masks while it makes them, which tensors without data forbid
+            self.flow = NSF(latent, condition, transforms=TRANSFORMS, passes=2, hidden_features=FLOW_WIDTHS)
+
+    def forward(self, y: Tensor) -> Distribution:
+        return self.flow(y)
+
+
+class MixturePrior(nn.Module):
+    """A mixture of M Gaussians for each class: an ex-post density, fitted to a trained model's codes.
+
+    Ghosh et al., "From Variational to Deterministic Autoencoders", https://arxiv.org/abs/1903.12436
+
+    Args:
+        weights: (classes + 1, M), where the last row is for images whose label is not given.
+        means: (classes + 1, M, Z).
+        scales: lower Cholesky factors of the covariances, (classes + 1, M, Z, Z).
+    """
+
+    tables: ClassVar[tuple[str, ...]] = ("weights", "means", "scales")
+
+    def __init__(self, weights: Tensor, means: Tensor, scales: Tensor) -> None:
+        super().__init__()
+        self.weights, self.means, self.scales = map(nn.Buffer, (weights, means, scales))
+
+    def forward(self, y: Tensor) -> Distribution:
+        """Condition vectors (B, Y) that begin with the label's one-hot vector, if the model has labels."""
+        classes = len(self.weights) - 1
+        given = torch.cat([y[:, :classes], y.new_full((len(y), 1), 0.5)], 1)  # the last wins if no label is given
+        row = given.argmax(1)
+        parts = MultivariateNormal(self.means[row], scale_tril=self.scales[row], validate_args=False)
+        return MixtureSameFamily(Categorical(self.weights[row], validate_args=False), parts, validate_args=False)
+
+
+PRIORS = {"standard": StandardPrior, "gaussian": GaussianPrior, "flow": FlowPrior}

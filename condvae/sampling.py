@@ -1,63 +1,81 @@
 """What a trained model is for: arrays or tensors in, numpy arrays out.
 
 App, command line and figures all call these. Images are uint8 (B, C, H, W), 0 to 255; latent vectors are
-float32 (B, Z); labels are class names or numbers, one for all or one for each.
+float32 (B, Z); labels are class names or numbers, one for all or one for each; attributes, for models that have more
+conditions than the label, are numbers or class names by name, likewise.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from condvae.errors import InputError
+from condvae.conditions import class_index
+from condvae.config import Attribute
+from condvae.errors import InputError, unknown
+from condvae.metrics import MEASURES
 from condvae.model import CVAE
 
 Labels: TypeAlias = str | int | Sequence[str | int] | NDArray[Any] | Tensor | None
+Attributes: TypeAlias = Mapping[str, float | str | Sequence[float | str] | NDArray[Any] | Tensor]
 CHUNK = 500  # images in one pass through the model; their activations stay in the processor's cache
 BLOCK = 1000  # latent vectors that one seed decides
 
 
 def generate(
-    model: CVAE, labels: Labels = None, *, z: ArrayLike | None = None, count: int = 1, seed: int | None = None
+    model: CVAE,
+    labels: Labels = None,
+    *,
+    attributes: Attributes | None = None,
+    z: ArrayLike | None = None,
+    count: int = 1,
+    seed: int | None = None,
+    prior: nn.Module | None = None,
 ) -> NDArray[np.uint8]:
     """Draw images of the given labels: the mean of p(x|z,y).
 
     Args:
         model: a trained model.
         labels: one label for all images, or one for each; leave out for a model without labels.
+        attributes: the model's other conditions by name, each one value for all images, or one for each.
         z: latent vectors, (Z,) for all images or (B, Z) for each; drawn from the prior if left out.
         count: how many images to draw where neither labels nor z say it.
-        seed: makes the draw from the prior repeatable.
+        seed: makes the draw of z repeatable.
+        prior: what to draw z from instead of the model's own prior, such as its ex-post mixture.
 
     Returns:
         uint8 (B, C, H, W).
 
     Raises:
-        InputError: a label is not a class of the model, z has the wrong length or is not finite, or the
-            numbers of labels and latent vectors differ.
+        InputError: a label or an attribute is not possible, z has the wrong length or is not finite, or the numbers
+            of conditions and latent vectors differ.
     """
     if count < 1:
         raise InputError(f"count = {count} is not possible; ask for at least 1 image.")
-    known = as_labels(model, labels)
+    given = as_conditions(model, labels, attributes)
     vectors = None if z is None else as_vectors(model, z)
-    size = _common_size(count, {"labels": len(known), "latent vectors z": 1 if vectors is None else len(vectors)})
-    known = known.expand(size) if len(known) == 1 else known
+    size = _common_size(count, {"labels": len(given), "latent vectors z": 1 if vectors is None else len(vectors)})
+    given = given.expand(size, -1) if len(given) == 1 else given
     if vectors is None:
-        vectors = draw(model, known, seed)
-    return draw_pixels(model, vectors.expand(size, -1) if len(vectors) == 1 else vectors, known)
+        vectors = draw(model, given, seed, prior=prior)
+    return draw_pixels(model, vectors.expand(size, -1) if len(vectors) == 1 else vectors, given)
 
 
-def encode(model: CVAE, images: ArrayLike, labels: Labels = None) -> NDArray[np.float32]:
+def encode(
+    model: CVAE, images: ArrayLike, labels: Labels = None, *, attributes: Attributes | None = None
+) -> NDArray[np.float32]:
     """The latent vector of each image: the mean of q(z|x,y).
 
     Args:
         model: a trained model.
         images: uint8 (B, C, H, W), or floats in [0, 1]; (B, H, W) where C = 1.
         labels: the label of each image, or one for all; leave out for a model without labels.
+        attributes: the model's other conditions by name, each one value for all images, or one for each; what can be
+            measured of images, and is left out, is measured.
 
     Returns:
         float32 (B, Z).
@@ -66,61 +84,88 @@ def encode(model: CVAE, images: ArrayLike, labels: Labels = None) -> NDArray[np.
         InputError: images or labels do not fit the model.
     """
     x = _images(model, images)
-    means, _ = encode_all(model, x, _labels_for(model, labels, len(x)))
+    means, _ = encode_all(model, x, conditions_of(model, x, labels, attributes))
     return means.numpy()
 
 
-def reconstruct(model: CVAE, images: ArrayLike, labels: Labels = None) -> NDArray[np.uint8]:
+def reconstruct(
+    model: CVAE, images: ArrayLike, labels: Labels = None, *, attributes: Attributes | None = None
+) -> NDArray[np.uint8]:
     """Each image through the model: encoded to the posterior mean and decoded. Arguments as in `encode`.
 
     Returns:
         uint8 (B, C, H, W).
     """
-    return restyle(model, images, labels, labels)
+    return restyle(model, images, labels, labels, attributes=attributes)
 
 
-def restyle(model: CVAE, images: ArrayLike, labels: Labels, new_labels: Labels) -> NDArray[np.uint8]:
-    """Each image with its style kept and its label changed: encoded with one label, decoded with another.
+def restyle(
+    model: CVAE,
+    images: ArrayLike,
+    labels: Labels,
+    new_labels: Labels,
+    *,
+    attributes: Attributes | None = None,
+    new_attributes: Attributes | None = None,
+) -> NDArray[np.uint8]:
+    """Each image with its style kept and its conditions changed: encoded with one label, decoded with another.
 
     Args:
         model: a trained model.
         images: as in `encode`.
         labels: the label of each image, or one for all.
         new_labels: the label that each image shall get, or one for all.
+        attributes: as in `encode`.
+        new_attributes: the attributes that each image shall get; those left out stay as they are.
 
     Returns:
         uint8 (B, C, H, W).
 
     Raises:
-        InputError: images or labels do not fit the model.
+        InputError: images, labels or attributes do not fit the model.
     """
     x = _images(model, images)
-    means, _ = encode_all(model, x, _labels_for(model, labels, len(x)))
-    return draw_pixels(model, means, _labels_for(model, new_labels, len(x)))
+    given = conditions_of(model, x, labels, attributes)
+    names = [variable.name for variable in model.conditions.variables]
+    kept = {name: column for name, column in zip(names, given.unbind(1), strict=True) if name != "label"}
+    wanted = as_conditions(model, new_labels, {**kept, **(new_attributes or {})})
+    means, _ = encode_all(model, x, given)
+    return draw_pixels(model, means, _for_each(wanted, len(x)))
 
 
-def draw(model: CVAE, labels: Tensor, seed: int | None = None, start: int = 0) -> Tensor:
-    """Latent vectors from the prior p(z|y): labels int64 (B,) to float32 (B, Z).
+def draw(model: CVAE, given: Tensor, seed: int | None = None, start: int = 0, prior: nn.Module | None = None) -> Tensor:
+    """Latent vectors from the prior p(z|y): conditions (B, D) to float32 (B, Z).
 
     Args:
         model: a trained model.
-        labels: int64 (B,).
+        given: conditions (B, D), or labels (B,) where the label is the only one.
         seed: makes the draw repeatable.
         start: how many vectors of a longer draw come before these, a multiple of BLOCK: pieces drawn one by one are the
             whole draw.
+        prior: what to draw from instead of the model's own prior: a module from condition vectors to a distribution.
 
     Raises:
         InputError: the seed is not possible.
     """
     if seed is not None and not 0 <= seed < 2**32:
         raise InputError(f"seed = {seed} is not possible; allowed: 0 to 4294967295.")
-    with torch.random.fork_rng(devices=[], enabled=seed is not None), torch.inference_mode():
+    source = prior or model.prior
+    with torch.random.fork_rng(devices=[], enabled=seed is not None), evaluating(model):
         blocks = []
-        for number, block in enumerate(labels.split(BLOCK), start // BLOCK):
+        for number, block in enumerate(given.split(BLOCK), start // BLOCK):
             if seed is not None:
                 torch.manual_seed(derived_seed(seed, number))
-            blocks.append(model.prior(model.conditions(block)).sample())
+            blocks.append(source(model.conditions(block)).sample())
         return torch.cat(blocks)
+
+
+@contextmanager
+def seeded(*parts: int) -> Iterator[None]:
+    """Everything random inside follows from the seed that these numbers give; the random state outside is kept."""
+    devices = range(torch.cuda.device_count())
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(derived_seed(*parts))
+        yield
 
 
 def derived_seed(*parts: int) -> int:
@@ -128,50 +173,68 @@ def derived_seed(*parts: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1)[0])
 
 
-def decode(model: CVAE, z: Tensor, labels: Tensor) -> Tensor:
-    """The mean of p(x|z,y): (B, Z) and int64 (B,) to floats in [0, 1] (B, C, H, W)."""
+def decode(model: CVAE, z: Tensor, given: Tensor, sample: bool = False) -> Tensor:
+    """The mean of p(x|z,y), or a sample of it: (B, Z) and conditions (B, D) to floats in [0, 1] (B, C, H, W)."""
     with evaluating(model):
-        return torch.cat(list(_decoded(model, z, labels)))
+        return torch.cat(list(_decoded(model, z, given, sample)))
 
 
-def draw_pixels(model: CVAE, z: Tensor, labels: Tensor) -> NDArray[np.uint8]:
-    """The mean of p(x|z,y), rounded: (B, Z) and int64 (B,) to uint8 0 to 255 (B, C, H, W)."""
+def draw_pixels(model: CVAE, z: Tensor, given: Tensor) -> NDArray[np.uint8]:
+    """The mean of p(x|z,y), rounded: (B, Z) and conditions (B, D) to uint8 0 to 255 (B, C, H, W)."""
     pixels = np.empty((len(z), *model.schema.shape), np.uint8)
     with evaluating(model):
         # rounded chunk by chunk, because a quarter of the bytes then leaves the cache
-        for number, chunk in enumerate(_decoded(model, z, labels)):
+        for number, chunk in enumerate(_decoded(model, z, given)):
             pixels[number * CHUNK : (number + 1) * CHUNK] = to_uint8(chunk)
     return pixels
 
 
-def encode_all(model: CVAE, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def encode_all(model: CVAE, images: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of q(z|x,y), a chunk at a time: each (B, Z).
 
     Args:
         model: a trained model.
         images: uint8, or floats in [0, 1], (B, C, H, W).
-        labels: int64 (B,).
+        given: conditions (B, D).
     """
     with evaluating(model):
-        parts = zip(images.split(CHUNK), labels.split(CHUNK), strict=True)
+        parts = zip(images.split(CHUNK), given.split(CHUNK), strict=True)
         posteriors = [model.encode(unit(part), chosen) for part, chosen in parts]
         return torch.cat([q.mean for q in posteriors]), torch.cat([q.stddev for q in posteriors])
 
 
-def as_labels(model: CVAE, labels: Labels) -> Tensor:
-    """Labels as int64 (B,); one 0, which nothing reads, for a model without labels.
+def as_conditions(model: CVAE, labels: Labels, attributes: Attributes | None = None) -> Tensor:
+    """Labels and attributes as rows of conditions, float32 (B, D); NaN for those that the model can do without.
 
     Raises:
-        InputError: a label is not a class of the model, or is missing.
+        InputError: a label or an attribute is not one of the model's, is not possible, or is missing, or their numbers
+            differ.
     """
-    if labels is None:
-        if model.conditions.width:
-            raise InputError(f"This model needs a label. Choose from {', '.join(model.conditions.classes)}.")
-        return torch.zeros(1, dtype=torch.int64)
-    given = np.atleast_1d(np.asarray(_detached(labels), dtype=object)).tolist()
-    if not given:
-        raise InputError("The list of labels is empty; at least one is needed.")
-    return torch.tensor([model.conditions.index(label) for label in given])
+    conditions, values = model.conditions, dict(attributes or {})
+    if labels is not None:
+        if not conditions.classes:
+            raise InputError(f"Label {labels!r} was given to a model without labels. Leave the label out.")
+        values["label"] = labels
+    known = [variable.name for variable in conditions.variables]
+    for name in values:
+        if name not in known:
+            raise InputError(unknown("attribute", name, [name for name in known if name != "label"]))
+    columns = [_column(variable, values.get(variable.name), conditions.optional) for variable in conditions.variables]
+    size = _common_size(1, dict(zip(known, map(len, columns), strict=True)))
+    return torch.stack([column.expand(size) for column in columns], 1) if columns else torch.empty(1, 0)
+
+
+def conditions_of(model: CVAE, x: Tensor, labels: Labels, attributes: Attributes | None = None) -> Tensor:
+    """The conditions (B, D) of given images (B, C, H, W): what is left out, and can be measured of them, is measured.
+
+    Raises:
+        InputError: as `as_conditions`.
+    """
+    values = dict(attributes or {})
+    for variable in model.conditions.variables:
+        if variable.name in MEASURES and variable.name not in values:
+            values[variable.name] = torch.cat([MEASURES[variable.name](unit(part)) for part in x.split(CHUNK)])
+    return _for_each(as_conditions(model, labels, values), len(x))
 
 
 def unit(images: Tensor) -> Tensor:
@@ -219,16 +282,38 @@ def evaluating(model: CVAE) -> Iterator[None]:
             model.train()
 
 
-def _decoded(model: CVAE, z: Tensor, labels: Tensor) -> Iterator[Tensor]:
-    for part, chosen in zip(z.split(CHUNK), labels.split(CHUNK), strict=True):
-        yield model.decode(part, chosen).mean
+def _decoded(model: CVAE, z: Tensor, given: Tensor, sample: bool = False) -> Iterator[Tensor]:
+    for part, chosen in zip(z.split(CHUNK), given.split(CHUNK), strict=True):
+        images = model.decode(part, chosen)
+        yield images.sample().clamp(0, 1) if sample else images.mean
 
 
-def _labels_for(model: CVAE, labels: Labels, count: int) -> Tensor:
-    known = as_labels(model, labels)
-    if len(known) not in (1, count):
-        raise InputError(f"There are {len(known)} labels for {count} images. Give one label for all or one for each.")
-    return known.expand(count)
+def _column(variable: Attribute, given: Any, optional: bool) -> Tensor:
+    """The values of one condition as float32 (B,): numbers, or names and numbers of classes."""
+    if given is None:
+        if optional:
+            return torch.tensor([torch.nan])
+        allowed = ", ".join(variable.classes) or f"a number, usually {variable.low:.3g} to {variable.high:.3g}"
+        what = "label" if variable.name == "label" else f"value of '{variable.name}'"
+        raise InputError(f"This model needs a {what}. Choose from: {allowed}.")
+    values = np.atleast_1d(np.asarray(_detached(given), dtype=object)).tolist()
+    if not values:
+        raise InputError(f"The list of values of '{variable.name}' is empty; at least one is needed.")
+    if variable.classes:
+        return torch.tensor([float(class_index(variable.name, value, variable.classes)) for value in values])
+    try:
+        column = torch.tensor([float(value) for value in values])
+    except (TypeError, ValueError) as error:
+        raise InputError(f"The value of '{variable.name}' cannot be read as a number: {error}.") from error
+    if not column.isfinite().all():
+        raise InputError(f"{variable.name} = {values} is not finite; every value must be an ordinary number.")
+    return column
+
+
+def _for_each(given: Tensor, count: int) -> Tensor:
+    if len(given) not in (1, count):
+        raise InputError(f"There are {len(given)} labels for {count} images. Give one label for all or one for each.")
+    return given.expand(count, -1)
 
 
 def _detached(values: Any) -> Any:

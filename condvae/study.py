@@ -8,10 +8,13 @@ import torch
 from torch import Tensor
 
 from condvae.checkpoint import Run, load
-from condvae.data import Dataset, LabelledImages, load_data
-from condvae.errors import DataError
+from condvae.config import Config
+from condvae.data import Dataset, LabelledImages, load_data, prepared
+from condvae.density import fit_mixture, load_mixture, save_mixture
+from condvae.errors import DataError, RunError
 from condvae.judge import Judge, load_judge
-from condvae.sampling import decode, encode_all
+from condvae.priors import MixturePrior
+from condvae.sampling import decode, encode_all, seeded, unit
 
 JUDGED = "mnist"
 SAMPLES_PER_CLASS = 1000
@@ -30,6 +33,7 @@ class Study:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.description: dict[str, Any] = run.describe()
+        self.config = Config.from_dict(self.description["config"])
         self.model = load(run.path)
 
     @cached_property
@@ -39,14 +43,20 @@ class Study:
         Raises:
             DataError: the source cannot be had, or holds other images or classes than it did then.
         """
-        data = load_data(self.description["config"]["data"])
+        data = prepared(load_data(self.config.data), self.config)
         found = data.train.schema
-        if found != self.model.schema:
+        if (found.shape, found.classes) != (self.model.schema.shape, self.model.schema.classes):
             raise DataError(
                 f"'{data.source}' holds images {found.shape} of {len(found.classes)} classes now; {self.run.path} was "
                 f"trained on images {self.model.schema.shape} of {len(self.model.schema.classes)}. Restore the data."
             )
         return data
+
+    @cached_property
+    def observed(self) -> Tensor:
+        """The test images as the likelihood sees them, floats (N, C, H, W): binarised once for all, if it is binary."""
+        with seeded(0):
+            return self.model.observe(unit(torch.from_numpy(self.data.test.images)))
 
     @cached_property
     def judge(self) -> Judge | None:
@@ -79,45 +89,86 @@ class Study:
         companion = Run(autoencoder_folder(self.run.path))
         return Study(companion) if companion.is_finished else None
 
+    @cached_property
+    def train_rows(self) -> Tensor:
+        """Conditions of the training images, float32 (N, D)."""
+        return self._rows(self.data.train)
+
+    @cached_property
+    def test_rows(self) -> Tensor:
+        """Conditions of the test images, float32 (N, D)."""
+        return self._rows(self.data.test)
+
+    @cached_property
+    def observed_codes(self) -> tuple[Tensor, Tensor]:
+        """Posterior means and standard deviations of the test images as the likelihood sees them, each (N, Z)."""
+        return encode_all(self.model, self.observed, self.test_rows)
+
+    @property
+    def label_frequencies(self) -> Tensor:
+        """The share of each label among the training images, (classes,)."""
+        return torch.bincount(self.train_labels, minlength=len(self.model.schema.classes)) / len(self.train_labels)
+
+    @cached_property
+    def mixture(self) -> MixturePrior:
+        """The ex-post density of the codes, from the run folder; fitted and written there if need be."""
+        try:
+            return load_mixture(self.run.path)
+        except RunError:
+            save_mixture(self.run, fit_mixture(self.train_codes, self.train_labels, len(self.model.conditions.classes)))
+            return load_mixture(self.run.path)
+
     def decoded(self, z: Tensor) -> Tensor:
         """The same latent vectors under every label: (B, Z) to floats in [0, 1] (classes, B, C, H, W)."""
         classes = len(self.model.schema.classes)
-        labels = torch.arange(classes).repeat_interleave(len(z))
-        return decode(self.model, z.repeat(classes, 1), labels).unflatten(0, (classes, len(z)))
+        rows = self.rows(torch.zeros(len(z), dtype=torch.int64)).repeat(classes, 1)
+        rows[:, 0] = torch.arange(classes).repeat_interleave(len(z))
+        return decode(self.model, z.repeat(classes, 1), rows).unflatten(0, (classes, len(z)))
 
     @property
     def sample_labels(self) -> Tensor:
-        """SAMPLES_PER_CLASS of each label, in order, int64 (N,): what `class_codes` and `class_gaussians` are of."""
+        """SAMPLES_PER_CLASS of each label, in order, int64 (N,)."""
         return torch.arange(len(self.model.schema.classes)).repeat_interleave(SAMPLES_PER_CLASS)
 
     def codes_of(self, label: int) -> Tensor:
         """Posterior means of the training images of one label, float32 (N, Z)."""
         return self.train_codes[self.train_labels == label]
 
-    def class_codes(self, seed: int = 0) -> Tensor:
-        """Latent vectors of training images of each of `sample_labels`, drawn at random, float32 (N, Z)."""
+    def balanced(self, count: int | None) -> Tensor:
+        """Positions of test images, as many of each label as there are, up to `count` in all; of all if it is None."""
+        if count is None:
+            return torch.arange(len(self.test_labels))
+        labels = self.test_labels.unique().tolist()
+        each = max(1, count // len(labels))
+        return torch.cat([(self.test_labels == label).nonzero()[:each, 0] for label in labels])
+
+    def examples(self, labels: Tensor, seed: int = 0) -> Tensor:
+        """A training image for each label, drawn at random from those of that label: positions, int64 (N,).
+
+        For a label without training images it is drawn from all.
+        """
         generator = torch.Generator().manual_seed(seed)
+        chosen = torch.empty_like(labels)
+        for label in labels.unique().tolist():
+            candidates = (self.train_labels == label).nonzero()[:, 0]
+            if not len(candidates):
+                candidates = torch.arange(len(self.train_labels))
+            wanted = labels == label
+            chosen[wanted] = candidates[torch.randint(len(candidates), (int(wanted.sum()),), generator=generator)]
+        return chosen
 
-        def drawn(codes: Tensor) -> Tensor:
-            return codes[torch.randint(len(codes), (SAMPLES_PER_CLASS,), generator=generator)]
-
-        return torch.cat([drawn(self.codes_of(label)) for label in range(len(self.model.schema.classes))])
-
-    def class_gaussians(self, seed: int = 0) -> Tensor:
-        """Latent vectors for each of `sample_labels`, from a Gaussian fitted to its codes, float32 (N, Z)."""
-        generator = torch.Generator().manual_seed(seed)
-
-        def drawn(codes: Tensor) -> Tensor:
-            # by eigenvalues, because codes may lie in fewer dimensions than there are
-            values, directions = torch.linalg.eigh(torch.atleast_2d(codes.T.cov()))
-            noise = torch.randn(SAMPLES_PER_CLASS, codes.shape[1], generator=generator, dtype=codes.dtype)
-            return codes.mean(0) + (noise * values.clamp(min=0).sqrt()) @ directions.T
-
-        classes = range(len(self.model.schema.classes))
-        return torch.cat([drawn(self.codes_of(label).double()) for label in classes]).float()
+    def rows(self, labels: Tensor, seed: int = 0) -> Tensor:
+        """Conditions (N, D) to draw images of these labels (N,) with: attributes are those of `examples`."""
+        rows = self.train_rows[self.examples(labels, seed)]
+        if self.model.conditions.classes:
+            rows[:, 0] = labels
+        return rows
 
     def _codes(self, part: LabelledImages) -> tuple[Tensor, Tensor]:
-        return encode_all(self.model, torch.from_numpy(part.images), torch.from_numpy(part.labels))
+        return encode_all(self.model, torch.from_numpy(part.images), self._rows(part))
+
+    def _rows(self, part: LabelledImages) -> Tensor:
+        return torch.from_numpy(part.rows(self.model.config.conditions))
 
 
 def autoencoder_folder(path: Path) -> Path:

@@ -16,15 +16,17 @@ from jsonargparse import ArgumentError, ArgumentParser
 from lightning.fabric.plugins.io import TorchCheckpointIO
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.rank_zero import rank_zero_only
-from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from condvae.checkpoint import Run, load_checkpoint, save_checkpoint
 from condvae.config import TRAINER, Config
 from condvae.errors import ConfigError
 
+MONITORED = "val_bound"  # the unweighted bound of the validation images
 # Options of the Trainer that condvae decides itself: the run folder says where things go.
 OWN_OPTIONS = {"default_root_dir"}
+SHOWN = {"test_mse": "test MSE", MONITORED: "validation bound", "val_mse": "validation MSE"}
 
 
 def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.Trainer:
@@ -46,6 +48,11 @@ def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.
         callbacks.append(
             ModelCheckpoint(run.path, run.checkpoint.stem, save_on_train_epoch_end=True, enable_version_counter=False)
         )
+    if config.training.patience:
+        callbacks += [
+            EarlyStopping(MONITORED, mode="max", patience=config.training.patience),
+            ModelCheckpoint(run.path, "best", monitor=MONITORED, mode="max", enable_version_counter=False),
+        ]
     shows_progress = options["enable_progress_bar"] is not False
     if shows_progress:
         callbacks.append(ProgressBar() if sys.stdout.isatty() else ProgressLines())
@@ -107,8 +114,7 @@ class ProgressBar(TQDMProgressBar):
 
     def get_metrics(self, trainer: pl.Trainer, module: Any) -> dict[str, Any]:
         measured = super().get_metrics(trainer, module)
-        names = {"train_loss_step": "loss", "test_mse": "test MSE"}
-        shown = {name: measured[key] for key, name in names.items() if key in measured}
+        shown = {name: measured[key] for key, name in {"train_loss_step": "loss", **SHOWN}.items() if key in measured}
         return {**shown, "images/s": round(module.images_per_second)}
 
 
@@ -117,8 +123,10 @@ class ProgressLines(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
         measured = [f"loss {module.mean_loss():.4f}"]
-        if "test_mse" in trainer.callback_metrics:
-            measured.append(f"test MSE {trainer.callback_metrics['test_mse']:.4f}")
+        found = trainer.callback_metrics
+        measured += [
+            f"{name} {found[key]:.4{'g' if key == MONITORED else 'f'}}" for key, name in SHOWN.items() if key in found
+        ]
         rate = f"{module.images_per_second:.0f} images/s"
         if trainer.is_global_zero:
             epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"

@@ -16,22 +16,22 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from condvae.checkpoint import Run, load_checkpoint, require_fit, save_model
 from condvae.config import Config
-from condvae.data import Dataset, LabelledImages, load_data
+from condvae.data import Dataset, LabelledImages, load_data, prepared
 from condvae.errors import ConfigError, RunError, TrainingError
 from condvae.files import require_empty
 from condvae.metrics import squared_error
 from condvae.model import CVAE
-from condvae.networks import inner_weights
-from condvae.sampling import derived_seed, unit
-from condvae.trainer import is_main_process, make_trainer, without_noise
+from condvae.sampling import derived_seed, seeded, unit
+from condvae.trainer import MONITORED, is_main_process, make_trainer, without_noise
 
-Batch = Sequence[Tensor]
+Batch = Sequence[Tensor]  # images uint8 (B, C, H, W), and conditions (B, D)
 EVALUATION_BATCH = 1000
 
 
@@ -57,7 +57,7 @@ def fit(config: Config, out: Path, data: Dataset | None = None) -> CVAE:
     if is_main_process():
         _require_new(Run(out))
     images = data or load_data(config.data)
-    return _train(replace(config, data=images.source), Run(out), images, {})
+    return _train(replace(config, data=images.source), Run(out), prepared(images, config), {})
 
 
 def resume(path: Path, trainer: Mapping[str, Any] | None = None, data: Dataset | None = None) -> CVAE:
@@ -86,7 +86,7 @@ def resume(path: Path, trainer: Mapping[str, Any] | None = None, data: Dataset |
             f"The run in {path} is complete after {content['epoch'] + 1} epochs. To train it further, "
             "set --trainer.max_epochs to more; where its schedule is one-cycle, train anew."
         )
-    return _train(config, run, data or load_data(config.data), content)
+    return _train(config, run, prepared(data or load_data(config.data), config), content)
 
 
 class ShuffledBatches(Sampler[Tensor]):
@@ -145,7 +145,7 @@ class CVAEModule(pl.LightningModule):
         return DataLoader(part, sampler=order, batch_size=None, generator=torch.Generator())
 
     def val_dataloader(self) -> DataLoader[Any]:
-        part = self._on_device(self.data.test)
+        part = self._on_device(self.data.validation or self.data.test)
         order = torch.arange(len(part), device=part.tensors[0].device).split(EVALUATION_BATCH)
         return DataLoader(part, sampler=order, batch_size=None, generator=torch.Generator())
 
@@ -172,8 +172,10 @@ class CVAEModule(pl.LightningModule):
         self.loss_sum, self.images = torch.zeros(()), 0
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        images, labels = batch
-        loss = -self.model.elbo(unit(images), labels, self.config.training.beta).value.mean()
+        images, given = batch
+        chosen = self.config.training
+        x = self.model.observe(unit(images))
+        loss = -self.model.elbo(x, given, self._beta(index), chosen.free_bits, chosen.samples).value.mean()
         self.loss_sum = self.loss_sum + loss.detach() * len(images)
         self.images += len(images)
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
@@ -198,10 +200,14 @@ class CVAEModule(pl.LightningModule):
         return mean
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        images, labels = batch
-        reconstruction = self.model.decode(self.model.encode(unit(images), labels).mean, labels).mean
-        error = squared_error(unit(images), reconstruction).mean()
-        self.log("test_mse", error, prog_bar=True, batch_size=len(images), sync_dist=True)
+        images, given = unit(batch[0]), batch[1]
+        reconstruction = self.model.decode(self.model.encode(images, given).mean, given).mean
+        measured = {"test_mse": squared_error(images, reconstruction).mean()}
+        if self.data.validation:
+            with seeded(index):  # each epoch the same binarised images, and the same noise
+                bound = self.model.elbo(self.model.observe(images), given, float(self.config.has_bound)).value.mean()
+            measured = {"val_bound": bound, "val_mse": measured["test_mse"]}
+        self.log_dict(measured, prog_bar=True, batch_size=len(images), sync_dist=True)
 
     def on_train_epoch_end(self) -> None:
         self.log_dict({"train_loss_epoch": self.mean_loss(), "seconds": self.seconds}, sync_dist=True)
@@ -219,6 +225,14 @@ class CVAEModule(pl.LightningModule):
                     "with more."
                 )
 
+    def _beta(self, index: int) -> float:
+        """The weight of the KL term in a step of this epoch, by its number from 0."""
+        chosen = self.config.training
+        if not chosen.warm_up:
+            return chosen.beta
+        epochs = self.current_epoch + (index + 1) / self.trainer.num_training_batches
+        return chosen.beta * min(1.0, epochs / chosen.warm_up)
+
     def _adam(self) -> torch.optim.Optimizer:
         chosen = self.config.training
         # Lightning does not clip the gradients of a fused optimiser in mixed precision
@@ -231,7 +245,7 @@ class CVAEModule(pl.LightningModule):
 
         chosen = self.config.training
         networks: tuple[Any, Any] = self.model.posterior.encoder, self.model.likelihood.decoder
-        inner = [weight for network in networks for weight in inner_weights(network.layers)]
+        inner = [weight for network in networks for weight in network.inner_weights()]
         outer = [weight for weight in self.parameters() if all(weight is not other for other in inner)]
         groups = [
             {"params": inner, "use_muon": True, "lr": chosen.muon_learning_rate, "momentum": 0.9, "ns_steps": 3},
@@ -241,7 +255,8 @@ class CVAEModule(pl.LightningModule):
 
     def _on_device(self, part: LabelledImages) -> TensorDataset:
         device = self.trainer.strategy.root_device  # not self.device, which a resumed run asks for too early
-        return TensorDataset(*(torch.from_numpy(array).to(device) for array in (part.images, part.labels)))
+        rows = part.rows(self.config.model.conditions)
+        return TensorDataset(*(torch.from_numpy(array).to(device) for array in (part.images, rows)))
 
 
 def _resumable(run: Run) -> dict[str, Any]:
@@ -288,20 +303,30 @@ def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any
             if trainer.interrupted:
                 raise KeyboardInterrupt from None
             raise
+    _take_best(trainer, module)
     model = module.model.cpu().eval()
     if is_main_process():
         save_model(run, model, config, _record(trainer, module, data))
     return model
 
 
+def _take_best(trainer: pl.Trainer, module: CVAEModule) -> None:
+    """Go back to the weights of the best bound, where training waited for one."""
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.monitor == MONITORED and callback.best_model_path:
+            best = load_checkpoint(Path(callback.best_model_path))
+            module.load_state_dict(best["state_dict"])
+
+
 def _record(trainer: pl.Trainer, module: CVAEModule, data: Dataset) -> dict[str, Any]:
-    packages = ("condvae", "torch", "lightning", "pytorch-optimizer", "numpy", "safetensors")
+    packages = ("condvae", "torch", "lightning", "pytorch-optimizer", "zuko", "numpy", "safetensors")
     return {
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "seconds": round(module.seconds, 1),
         "epochs": trainer.current_epoch,
         "steps": trainer.global_step,
         "train_images": len(data.train),
+        "validation_images": len(data.validation) if data.validation else 0,
         "test_images": len(data.test),
         "parameters": module.model.parameter_count,
         "device": str(trainer.strategy.root_device),

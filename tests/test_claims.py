@@ -105,17 +105,6 @@ def test_a_jump_is_not_continuous() -> None:
     assert largest_step(torch.zeros(41, 41)) == 0
 
 
-def test_gaussians_of_codes_that_lie_on_a_line(study: Study) -> None:
-    flat = Study(study.run)
-    flat.__dict__["train_codes"] = study.train_codes[:, :1].expand(-1, 2)
-    z = flat.class_gaussians()
-    assert z.isfinite().all()
-    torch.testing.assert_close(z[:, 0], z[:, 1], atol=1e-4, rtol=0)
-    codes = study.train_codes[study.train_labels == 3]
-    drawn = study.class_gaussians()[study.sample_labels == 3]
-    torch.testing.assert_close(drawn.T.cov(), codes.T.cov(), rtol=0.2, atol=0.1)
-
-
 def test_without_the_autoencoder_its_claim_is_not_measured(study: Study) -> None:
     claim = neighbours_in_autoencoder(None)
     assert claim.holds is None

@@ -84,7 +84,7 @@ def test_counts_differ() -> None:
 
 
 def test_label_without_class() -> None:
-    with pytest.raises(DataError, match="Labels run from 0 to 2, where 2 classes allow 0 to 1"):
+    with pytest.raises(DataError, match="The values of 'label' run from 0 to 2, where 2 classes allow 0 to 1"):
         LabelledImages(np.zeros((3, 1, 2, 2), np.uint8), np.arange(3), ("a", "b"))
 
 

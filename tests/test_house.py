@@ -16,7 +16,8 @@ HOMES = {
     "lightning": {"trainer", "training"},
     "gradio": {"explorer"},
     "matplotlib": {"figures"},
-    "sklearn": {"gallery"},
+    "sklearn": {"density", "gallery"},
+    "zuko": {"priors"},
 }
 
 

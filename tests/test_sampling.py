@@ -22,7 +22,8 @@ def test_one_label_or_one_z_for_all(model: CVAE) -> None:
     every = condvae.generate(model, model.conditions.classes, z=[0.5, -1.0])
     assert len(every) == 10
     three = condvae.generate(model, 3, z=torch.tensor([[0.5, -1.0], [0.0, 0.0]], requires_grad=True))
-    assert (every[3] == three[0]).all()
+    # matrix products of another size may round differently
+    assert np.abs(every[3].astype(int) - three[0]).max() <= 1
     assert condvae.generate(model, np.array([1, 2])).shape[0] == 2
     assert condvae.generate(model, torch.tensor([1, 2])).shape[0] == 2
 
@@ -91,12 +92,12 @@ def test_numbers_that_do_not_match(model: CVAE, mnist: Dataset) -> None:
         condvae.encode(model, mnist.test.images[:3], [1, 2])
     with pytest.raises(InputError, match="count = 0 is not possible"):
         condvae.generate(model, 3, count=0)
-    with pytest.raises(InputError, match="list of labels is empty"):
+    with pytest.raises(InputError, match="list of values of 'label' is empty"):
         condvae.generate(model, [])
 
 
 def test_a_label_is_needed(model: CVAE) -> None:
-    with pytest.raises(InputError, match=r"This model needs a label. Choose from 0, 1"):
+    with pytest.raises(InputError, match=r"This model needs a label. Choose from: 0, 1"):
         condvae.generate(model)
 
 

@@ -1,0 +1,121 @@
+"""Two sets of images compared by their features or pixels: distances between distributions, and neighbours."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from condvae.metrics import Measurement, measure
+
+CHUNK = 1000
+NEIGHBOURS = 5
+RESAMPLES = 20
+
+
+class Neighbourhood(NamedTuple):
+    """How two sets of points, real (N, F) and generated (M, F), lie among each other, by balls to the k-th neighbour.
+
+    Attributes:
+        precision: of each generated point, whether it lies in the ball of a real one, (M,).
+        recall: of each real point, whether it lies in the ball of a generated one, (N,).
+        density: of each generated point, in how many balls of real points it lies, divided by k, (M,).
+        coverage: of each real point, whether a generated one lies in its ball, (N,).
+    """
+
+    precision: Tensor
+    recall: Tensor
+    density: Tensor
+    coverage: Tensor
+
+
+class _Given(nn.Module):
+    """Features that are there already, for metrics that ask for a network."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.num_features = width
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features
+
+
+def frechet_distance(real: Tensor, generated: Tensor, protocol: str) -> Measurement:
+    """The squared Frechet distance between Gaussians fitted to features (N, F) and (M, F); its error by the bootstrap.
+
+    Heusel et al., https://arxiv.org/abs/1706.08500. It is biased upwards, the more the smaller the sets are: compare it
+    to the same distance between two real sets of the same sizes.
+    """
+    value = _frechet(real, generated)
+    generator = torch.Generator().manual_seed(0)
+
+    def resampled(points: Tensor) -> Tensor:
+        return points[torch.randint(len(points), (len(points),), generator=generator)]
+
+    spread = torch.tensor([_frechet(resampled(real), resampled(generated)) for _ in range(RESAMPLES)])
+    return Measurement(value, spread.std().item(), len(generated), protocol)
+
+
+def kernel_distance(real: Tensor, generated: Tensor, protocol: str) -> Measurement:
+    """The squared maximum mean discrepancy of features (N, F) and (M, F) with a cubic kernel, unbiased.
+
+    Binkowski et al., https://arxiv.org/abs/1801.01401; the mean over subsets of 1000, and its error by their spread.
+    """
+    from torchmetrics.image.kid import KernelInceptionDistance
+
+    size = min(CHUNK, len(real), len(generated))
+    subsets = max(2, min(len(real), len(generated)) // size)
+    metric = KernelInceptionDistance(feature=_Given(real.shape[1]), subsets=subsets, subset_size=size)
+    metric.update(real, real=True)
+    metric.update(generated, real=False)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        mean, spread = metric.compute()
+    return Measurement(mean.item(), spread.item() / subsets**0.5, len(generated), protocol)
+
+
+def neighbourhood(real: Tensor, generated: Tensor) -> Neighbourhood:
+    """Precision, recall, density and coverage of features (N, F) and (M, F).
+
+    Kynkaanniemi et al., https://arxiv.org/abs/1904.06991, and Naeem et al., https://arxiv.org/abs/2002.09797, whose
+    reference implementation this follows.
+    """
+    real_radii, generated_radii = _radii(real), _radii(generated)
+    precision, density = torch.zeros(len(generated), dtype=torch.bool), torch.zeros(len(generated))
+    recall, coverage = [], []
+    for part, radii in zip(real.split(CHUNK), real_radii.split(CHUNK), strict=True):
+        distances = torch.cdist(part, generated)
+        inside = distances < radii[:, None]
+        precision |= inside.any(0)
+        density += inside.sum(0) / NEIGHBOURS
+        recall.append((distances < generated_radii).any(1))
+        coverage.append(inside.any(1))
+    return Neighbourhood(precision.float(), torch.cat(recall).float(), density, torch.cat(coverage).float())
+
+
+def nearest_distance(images: Tensor, others: Tensor) -> Tensor:
+    """The root mean square distance of each image to its nearest neighbour: (N, C, H, W) and (M, C, H, W) to (N,)."""
+    flat, pixels = images.flatten(1), images[0].numel()
+    nearest = torch.full((len(images),), torch.inf)
+    for part in others.split(10 * CHUNK):
+        nearest = torch.minimum(nearest, torch.cdist(flat, part.flatten(1)).min(1).values)
+    return nearest / pixels**0.5
+
+
+def shares(found: Neighbourhood, protocol: str) -> dict[str, Measurement]:
+    """The four figures by their names."""
+    return {name: measure(values, protocol) for name, values in found._asdict().items()}
+
+
+def _frechet(real: Tensor, generated: Tensor) -> float:
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
+    metric = FrechetInceptionDistance(feature=_Given(real.shape[1]))
+    metric.update(real, real=True)
+    metric.update(generated, real=False)
+    return metric.compute().item()
+
+
+def _radii(points: Tensor) -> Tensor:
+    """The distance of each point to its k-th nearest neighbour, itself left out; to the last where there are fewer."""
+    rank = min(NEIGHBOURS + 1, len(points))
+    return torch.cat([torch.cdist(part, points).kthvalue(rank).values for part in points.split(CHUNK)])
