@@ -64,6 +64,11 @@ class Run:
         return self.path / "mixture.safetensors"
 
     @property
+    def evaluation(self) -> Path:
+        """What was measured of the finished model."""
+        return self.path / "evaluation.json"
+
+    @property
     def metrics_file(self) -> Path:
         """What was measured during training."""
         return self.path / "metrics.csv"
@@ -200,7 +205,7 @@ def load(path: Path | str) -> CVAE:
         raise RunError(f"{run.weights} cannot be read ({error}). Restore it, or train again.") from error
     require_fit(run, model.state_dict(), weights)
     model.load_state_dict(weights, assign=True)
-    return model.eval()
+    return model.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
 
 def _schema(found: Mapping[str, Any]) -> Schema:

@@ -14,18 +14,18 @@ import torch
 from torch import Tensor
 
 from condvae.errors import ConfigError
-from condvae.evaluate import Evaluation, evaluate, save_evaluation
+from condvae.evaluate import Evaluation
 from condvae.files import write_text
-from condvae.metrics import Style, correlation, neighbour_confusion, style
+from condvae.metrics import Style, neighbour_confusion, style
 from condvae.sampling import decode, unit
 from condvae.study import Study
+from condvae.styles import SHARED_CODES, style_agreement
 
 RADII = (0.5, 1.0, 2.0, 3.0, 5.0, 7.0)
 PAIR = ("4", "9")
 PAIR_RADII = (1.0, 3.0, 5.0, 7.0)
 ANGLES = 120
 PLANE_STEPS = 41
-SHARED_CODES = 1000
 LARGE = 0.5  # correlation; Cohen, "Statistical Power Analysis for the Behavioral Sciences", 1988
 
 
@@ -71,7 +71,7 @@ class Claim:
 def has_claims(study: Study) -> bool:
     """Whether the experiment's claims are about a model of this kind: labelled MNIST digits and a latent plane."""
     model = study.model
-    return model.config.latent == 2 and model.conditions.width == 10 and study.judge is not None
+    return model.config.latent == 2 and model.config.conditions == ("label",) and study.data.source == "mnist"
 
 
 def measure_claims(study: Study, evaluation: Evaluation) -> list[Claim]:
@@ -96,14 +96,12 @@ def measure_claims(study: Study, evaluation: Evaluation) -> list[Claim]:
     ]
 
 
-def assess(study: Study) -> tuple[Evaluation, list[Claim]]:
-    """Evaluate a model and, where they apply, measure the claims; write evaluation.json and claims.json."""
-    evaluation = evaluate(study)
-    save_evaluation(study, evaluation)
+def assess(study: Study, evaluation: Evaluation) -> list[Claim]:
+    """Measure the claims, where they apply, and write claims.json."""
     claims = measure_claims(study, evaluation) if has_claims(study) else []
     if claims:
         save_claims(study, claims)
-    return evaluation, claims
+    return claims
 
 
 def save_claims(study: Study, claims: list[Claim]) -> None:
@@ -113,13 +111,20 @@ def save_claims(study: Study, claims: list[Claim]) -> None:
 
 
 def label_decides(evaluation: Evaluation) -> Claim:
-    """Claim 1, from the accuracies of the evaluation."""
+    """Claim 1, from the accuracies of the evaluation.
+
+    Raises:
+        ConfigError: they were not measured.
+    """
+    measured = evaluation.accuracy
+    if measured is None:
+        raise ConfigError("The conditional accuracy was not measured. Evaluate the run with --only accuracy first.")
     sources = {
-        "z as encoded": (evaluation.accuracy_encoded, 0.940),
-        "z from a Gaussian per class": (evaluation.accuracy_gaussian, None),
-        "z from N(0, I)": (evaluation.accuracy_prior, 0.873),
+        "z as encoded": (measured.encoded, 0.940),
+        "z from a Gaussian per class": (measured.gaussian, None),
+        "z from N(0, I)": (measured.prior, 0.873),
     }
-    found = {name: Finding(name, figure.value, known) for name, (figure, known) in sources.items() if figure}
+    found = {name: Finding(name, figure.value, known) for name, (figure, known) in sources.items()}
     return Claim(
         "The label decides the digit.",
         "Share of decoded images that the judge takes for their label: with z of training images of that label, from "
@@ -163,7 +168,8 @@ def moves_are_continuous(study: Study) -> Claim:
 
 def style_is_shared(study: Study) -> Claim:
     """Claim 4, by the correlation of style between labels at the same z."""
-    slant, ink = style_agreement(study)
+    shared = style_agreement(study)
+    slant, ink = shared["slant"].value, shared["ink"].value
     return Claim(
         "z carries the style, and all labels share it.",
         f"Correlation of slant, and of ink, between two labels at the same z, over {SHARED_CODES} codes of training "
@@ -204,7 +210,7 @@ def far_out_alike(study: Study) -> Claim:
 def accuracy_over_radius(study: Study) -> dict[float, float]:
     """Share of images that the judge takes for their label, on each circle of RADII."""
     if study.judge is None:
-        raise ConfigError(f"There is no judge for '{study.data.source}'; accuracy is measured on 'mnist' only.")
+        raise ConfigError(f"'{study.data.source}' has one class only, so that there is nothing to judge.")
     accuracy = {}
     for radius in RADII:
         images = study.decoded(circle(radius))
@@ -238,14 +244,6 @@ def largest_step(plane: Tensor) -> float:
     return (steps.max() / spread).item() if spread > 0 else 0.0
 
 
-def style_agreement(study: Study) -> tuple[float, float]:
-    """Mean correlation over pairs of labels, at the same z, of slant and of ink."""
-    chosen = torch.randperm(len(study.train_codes), generator=torch.Generator().manual_seed(0))[:SHARED_CODES]
-    images = study.decoded(study.train_codes[chosen])
-    slant, ink, _ = style(images.flatten(0, 1))
-    return _mean_pair_correlation(slant, len(images)), _mean_pair_correlation(ink, len(images))
-
-
 def pair_rank(autoencoder: Study) -> int:
     """The rank, from 1, of the pair (4, 9) by confusion among nearest neighbours of the test images."""
     classes = autoencoder.model.schema.classes
@@ -269,12 +267,6 @@ def circle(radius: float) -> Tensor:
     """ANGLES points on a circle around the origin of the latent plane, float32 (ANGLES, 2)."""
     angles = torch.arange(ANGLES) * (2 * pi / ANGLES)
     return radius * torch.stack([angles.cos(), angles.sin()], 1)
-
-
-def _mean_pair_correlation(values: Tensor, classes: int) -> float:
-    by_class = values.unflatten(0, (classes, -1))
-    pairs = torch.triu_indices(classes, classes, offset=1).T.tolist()
-    return sum(correlation(by_class[a], by_class[b]) for a, b in pairs) / len(pairs)
 
 
 def _by_name(values: Tensor) -> dict[str, float]:

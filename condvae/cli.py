@@ -89,15 +89,37 @@ def train(argv: Arguments) -> None:
 def evaluate(argv: Arguments) -> None:
     """Measure a trained model, and the experiment's claims where they apply; writes evaluation.json, claims.json.
 
-    Example: condvae evaluate runs/paper
+    Each part is written when it is measured; with --only the others stay as they are.
+
+    Example: condvae evaluate runs/paper --only reconstruction codes accuracy
     """
-    study = _study(_run_parser("evaluate", evaluate).parse_args(argv))
+    parser = _run_parser("evaluate", evaluate)
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="PART",
+        default=[],
+        help="reconstruction, codes, accuracy, likelihood, leak, obedience, memorisation, generation or score "
+        "(default: all)",
+    )
+    samples, images = "importance samples of log p(x|y)", "test images for it, class-balanced, or all"
+    parser.add_argument("--is-samples", type=int, default=500, metavar="K", help=f"{samples} (default: %(default)s)")
+    parser.add_argument("--images", default="1000", metavar="N", help=f"{images} (default: %(default)s)")
+    arguments = parser.parse_args(argv)
+    if arguments.images != "all" and not arguments.images.isdecimal():
+        raise ConfigError(f"--images {arguments.images} is not possible; allowed: a number, or all.")
+    study = _study(arguments)
 
     from condvae.claims import assess
+    from condvae.evaluate import evaluate as measure
     from condvae.report import summary
 
-    print(summary(*assess(study)))
-    print(f"\nWritten: {study.run.path / 'evaluation.json'}")
+    count = None if arguments.images == "all" else int(arguments.images)
+    with _continuable():
+        evaluation = measure(study, arguments.only, arguments.is_samples, count)
+    claims = assess(study, evaluation) if evaluation.accuracy else []
+    print(summary(evaluation, claims))
+    print(f"\nWritten: {study.run.evaluation}")
 
 
 def figure(argv: Arguments) -> None:
@@ -125,16 +147,21 @@ def figure(argv: Arguments) -> None:
 
 
 def report(argv: Arguments) -> None:
-    """Measure a trained model, draw all its figures, and write one self-contained HTML file.
+    """Draw all figures of a trained model, and write one self-contained HTML file with all that was measured of it.
+
+    Of what was not measured yet, the quick parts are.
 
     Example: condvae report runs/paper
     """
     study = _study(_run_parser("report", report).parse_args(argv))
 
     from condvae.claims import assess
+    from condvae.evaluate import QUICK
+    from condvae.evaluate import evaluate as measure
     from condvae.report import write_report
 
-    print(f"Written: {write_report(study, *assess(study))}")
+    evaluation = measure(study, QUICK)
+    print(f"Written: {write_report(study, evaluation, assess(study, evaluation))}")
 
 
 def generate(argv: Arguments) -> None:

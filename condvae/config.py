@@ -119,7 +119,8 @@ class TrainingConfig:
         learning_rate: step size of Adam; the largest one where the schedule changes it.
         muon_learning_rate: step size of Muon, likewise.
         adam_betas: how much of its running means of gradient and squared gradient Adam keeps in each step.
-        schedule: of the step size: constant, or one-cycle (up in the first quarter of the steps, then down to 0).
+        schedule: of the step size: constant, or one-cycle (up to the peak, then down to 0, both in equal steps).
+        peak: the share of all steps after which one-cycle has its largest step size, 0 to 1 (exclusive).
         start_at_mean: let the decoder's first output be the mean training image rather than grey.
         bf16: matrix products in bfloat16, where the processor has instructions for them; otherwise in float32.
         beta: weight of the KL term: 0 leaves it out as the experiment does, 1 is the evidence lower bound.
@@ -141,6 +142,7 @@ class TrainingConfig:
     muon_learning_rate: float = 0.1
     adam_betas: tuple[float, float] = (0.9, 0.999)
     schedule: str = "constant"
+    peak: float = 0.25
     start_at_mean: bool = False
     bf16: bool = False
     beta: float = 0.0
@@ -163,6 +165,7 @@ class TrainingConfig:
             betas,
             "two, each 0 to 1 (exclusive)",
         )
+        _require(0 < self.peak < 1, "training.peak", self.peak, "0 to 1 (both exclusive)")
         _require(self.schedule in SCHEDULES, "training.schedule", repr(self.schedule), ", ".join(SCHEDULES))
         for name in ("beta", "warm_up", "free_bits", "validation", "patience"):
             _require(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "0 or more")

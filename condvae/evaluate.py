@@ -1,89 +1,263 @@
-"""A trained model and its data to an `Evaluation`: how well it reconstructs, and how well it obeys its labels."""
+"""A trained model and its data to an `Evaluation`: every figure with its protocol, number of items and error."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from math import sqrt
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import torch
+from torch import Tensor
 
 from condvae.density import fit_mixture
-from condvae.files import write_text
+from condvae.errors import ConfigError, unknown
+from condvae.files import sha256, write_text
+from condvae.generation import Generation, Memorisation, measure_generation, measure_memorisation
 from condvae.metrics import Measurement, measure, squared_error
+from condvae.nats import Classifier, Likelihood, measure_likelihood
 from condvae.sampling import decode, draw, unit
-from condvae.study import SAMPLES_PER_CLASS, Study
+from condvae.score import Score, measure_score
+from condvae.study import Study
+from condvae.styles import Leak, Obedience, measure_leak, measure_obedience
+
+IS_SAMPLES = 500
+IS_IMAGES = 1000
+SSIM_SIDE = 11  # of its window: smaller images have no SSIM
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Test images encoded to the posterior mean and decoded.
+
+    Attributes:
+        mse: squared error, averaged over pixels in [0, 1].
+        psnr: peak signal-to-noise ratio, in dB.
+        ssim: structural similarity; None for images smaller than its window.
+    """
+
+    mse: Measurement = field(metadata={"title": "reconstruction error (test MSE)"})
+    psnr: Measurement = field(metadata={"title": "PSNR, dB"})
+    ssim: Measurement | None = field(metadata={"title": "SSIM"})
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Where the latent vectors lie.
+
+    Attributes:
+        posterior_sd: standard deviation of q(z|x,y); near 0 where nothing keeps it from collapsing.
+        code_sd: spread of the posterior means over the training images.
+    """
+
+    posterior_sd: Measurement = field(metadata={"title": "posterior standard deviation"})
+    code_sd: Measurement = field(metadata={"title": "spread of the codes"})
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Share of images that the judge takes for their label, by where z is from.
+
+    Attributes:
+        encoded: z of training images of that label.
+        gaussian: z from one Gaussian per class, fitted to those.
+        mixture: z from the ex-post mixture fitted to those.
+        prior: z from the prior.
+    """
+
+    encoded: Measurement = field(metadata={"title": "conditional accuracy, z as encoded"})
+    gaussian: Measurement = field(metadata={"title": "conditional accuracy, a Gaussian per class"})
+    mixture: Measurement = field(metadata={"title": "conditional accuracy, the ex-post mixture"})
+    prior: Measurement = field(metadata={"title": "conditional accuracy, z from the prior"})
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How good a model is. Every figure says how it was measured; None where it cannot be.
+    """How good a model is, in parts; None for what was not measured, or does not apply to the model.
 
     Attributes:
-        test_mse: squared error of test reconstructions, averaged over pixels in [0, 1].
-        posterior_sd: standard deviation of q(z|x,y); near 0 where nothing keeps it from collapsing.
-        code_sd: spread of the posterior means over the training images.
-        accuracy_encoded: share of images judged to be their label, z of training images of that label.
-        accuracy_gaussian: the same, z from one Gaussian per class, fitted to the encoded training images.
-        accuracy_prior: the same, z from the prior.
+        weights: SHA-256 digest of the weights that were measured.
+        reconstruction: of the test images.
+        codes: of the training and test images.
+        accuracy: conditional accuracy.
+        likelihood: the bound and -log p(x|y); None where there is no likelihood.
+        classifier: the model as a classifier, likewise.
+        generation: images drawn from the prior and from the mixture, as means and as samples.
+        score: the classification accuracy score.
+        leak: whether z knows the label.
+        obedience: how well requested attributes are met.
+        memorisation: whether images drawn are copies.
     """
 
-    test_mse: Measurement
-    posterior_sd: Measurement
-    code_sd: Measurement
-    accuracy_encoded: Measurement | None
-    accuracy_gaussian: Measurement | None
-    accuracy_prior: Measurement | None
+    weights: str
+    reconstruction: Reconstruction | None = None
+    codes: Codes | None = None
+    accuracy: Accuracy | None = None
+    likelihood: Likelihood | None = None
+    classifier: Classifier | None = None
+    generation: tuple[Generation, ...] = ()
+    score: Score | None = None
+    leak: Leak | None = None
+    obedience: tuple[Obedience, ...] = ()
+    memorisation: Memorisation | None = None
+
+    def figures(self) -> Iterator[tuple[str, str, Measurement]]:
+        """Every figure: its part, its title, and itself."""
+        for part in fields(self)[1:]:
+            sections = getattr(self, part.name) or ()
+            for section in sections if isinstance(sections, tuple) else (sections,):
+                yield from ((_heading(part.name, section), *figure) for figure in _figures(section))
 
 
-def evaluate(study: Study) -> Evaluation:
-    """Measure a trained model on its data; the same model gives the same figures."""
-    test = unit(torch.from_numpy(study.data.test.images))
-    means, deviations = study.test_codes
-    reconstructions = decode(study.model, means, study.test_rows)
-    return Evaluation(
-        test_mse=measure(
-            squared_error(test, reconstructions),
-            "mean squared error per pixel, pixels in [0, 1], test images decoded from their posterior mean",
-        ),
-        posterior_sd=measure(
-            deviations.mean(1), "standard deviation of q(z|x,y), mean over latent dimensions, test images"
-        ),
-        code_sd=_code_sd(study),
-        **_accuracies(study),
-    )
+QUICK = ("reconstruction", "codes", "accuracy")
+
+
+def evaluate(
+    study: Study, parts: Sequence[str] = (), samples: int = IS_SAMPLES, images: int | None = IS_IMAGES
+) -> Evaluation:
+    """Measure a trained model on its data; the same model gives the same figures.
+
+    Args:
+        study: the run.
+        parts: what to measure, names of PARTS; all if empty. What evaluation.json holds of these weights is kept.
+        samples: importance samples for each image.
+        images: test images for the importance samples, class-balanced; all if None.
+
+    Raises:
+        ConfigError: there is no such part, or a number is not possible.
+    """
+    for part in parts:
+        if part not in PARTS:
+            raise ConfigError(unknown("part of the evaluation", part, PARTS))
+    for name, value in (("--is-samples", samples), ("--images", images)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{name} {value} is not possible; allowed: 1 or more.")
+    found = load_evaluation(study)
+    for part in parts or PARTS:
+        found = replace(found, **PARTS[part](study, samples, images))
+        save_evaluation(study, found)
+    return found
+
+
+def load_evaluation(study: Study) -> Evaluation:
+    """What was measured of these weights; an evaluation without figures if nothing was, or it cannot be read."""
+    nothing = Evaluation(sha256(study.run.weights))
+    try:
+        found = _restored(Evaluation, json.loads(study.run.evaluation.read_text("utf-8")))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return nothing
+    return found if found.weights == nothing.weights else nothing
 
 
 def save_evaluation(study: Study, evaluation: Evaluation) -> None:
     """Write evaluation.json into the run folder."""
-    write_text(study.run.path / "evaluation.json", json.dumps(asdict(evaluation), indent=2) + "\n")
+    write_text(study.run.evaluation, json.dumps(asdict(evaluation), indent=2) + "\n")
 
 
-def _code_sd(study: Study) -> Measurement:
+def _reconstruction(study: Study, *_: Any) -> dict[str, Any]:
+    from torchmetrics.functional.image import structural_similarity_index_measure as ssim
+
+    test = unit(torch.from_numpy(study.data.test.images))
+    copies = decode(study.model, study.test_codes[0], study.test_rows)
+    how = ", test images decoded from their posterior mean"
+    error = squared_error(test, copies)
+    similar = None
+    if min(test.shape[-2:]) >= SSIM_SIDE:
+        pairs = zip(test.split(1000), copies.split(1000), strict=True)
+        values: list[Any] = [ssim(theirs, ours, data_range=1.0, reduction="none") for ours, theirs in pairs]
+        similar = measure(torch.cat(values), "structural similarity with a Gaussian window of 11 x 11" + how)
+    psnr = -10 * error.clamp(min=1e-10).log10()
+    mse = measure(error, "mean squared error per pixel, pixels in [0, 1]" + how)
+    return {"reconstruction": Reconstruction(mse, measure(psnr, "mean over images of -10 log10 MSE" + how), similar)}
+
+
+def _codes(study: Study, *_: Any) -> dict[str, Any]:
     count = len(study.train_codes)
-    spread = study.train_codes.double().std(0).mean().item()
+    spread = study.train_codes.double().std(0).mean().item() if count > 1 else 0.0
     protocol = "standard deviation of the posterior means over training images, mean over latent dimensions"
-    return Measurement(spread, spread / sqrt(2 * count), count, protocol)  # the error as for a Gaussian
+    sd = measure(
+        study.test_codes[1].mean(1), "standard deviation of q(z|x,y), mean over latent dimensions, test images"
+    )
+    return {"codes": Codes(sd, Measurement(spread, spread / sqrt(2 * count), count, protocol))}  # as for a Gaussian
 
 
-def _accuracies(study: Study) -> dict[str, Measurement | None]:
-    """Conditional accuracy with z from three sources; None for each where there is no judge, or no label to obey."""
-    judge = study.judge
-    if judge is None or not study.model.conditions.classes:
-        return dict.fromkeys(("accuracy_encoded", "accuracy_gaussian", "accuracy_prior"))
+def _accuracy(study: Study, *_: Any) -> dict[str, Any]:
+    judge, model = study.judge, study.model
+    if judge is None or not model.conditions.classes:
+        return {}
     labels = study.sample_labels
     rows = study.rows(labels)
-    gaussians = fit_mixture(
-        study.train_codes, study.train_labels, len(study.model.schema.classes), components=1, outliers=0
-    )
-    sources = {
-        "accuracy_encoded": (study.train_codes[study.examples(labels)], "z of training images of that label"),
-        "accuracy_gaussian": (
-            draw(study.model, rows, seed=0, prior=gaussians),
-            "z from one Gaussian per class, fitted to the encoded training images",
-        ),
-        "accuracy_prior": (draw(study.model, rows, seed=0), "z from the prior"),
+    gaussians = fit_mixture(study.train_codes, study.train_labels, len(model.schema.classes), components=1, outliers=0)
+    sources: dict[str, tuple[Tensor, str]] = {
+        "encoded": (study.train_codes[study.examples(labels)], "z of training images of that label"),
+        "gaussian": (draw(model, rows, 0, prior=gaussians), "z from one Gaussian per class, fitted to training codes"),
+        "mixture": (draw(model, rows, 0, prior=study.mixture), "z from the ex-post mixture, fitted to training codes"),
+        "prior": (draw(model, rows, 0), "z from the prior"),
     }
-    protocol = f"share judged to be the label, {SAMPLES_PER_CLASS} images a class, decoder mean, "
-    return {
-        name: measure(judge.correct(decode(study.model, z, rows), labels), protocol + source)
+    each = len(labels) // len(labels.unique())
+    protocol = f"share judged to be the label, {each} images a class, decoder mean, "
+    shares = {
+        name: measure(judge.correct(decode(model, z, rows), labels), protocol + source)
         for name, (z, source) in sources.items()
     }
+    return {"accuracy": Accuracy(**shares)}
+
+
+def _likelihood(study: Study, samples: int, images: int | None) -> dict[str, Any]:
+    if not study.config.has_bound:
+        return {}
+    likelihood, classifier = measure_likelihood(study, samples, images)
+    return {"likelihood": likelihood, "classifier": classifier}
+
+
+def _generation(study: Study, *_: Any) -> dict[str, Any]:
+    judge = study.judge
+    if judge is None:
+        return {}
+    modes = ("mean", "sample") if study.model.likelihood.offset is not None else ("mean",)
+    pairs = [(source, mode) for source in ("prior", "mixture") for mode in modes]
+    return {"generation": tuple(measure_generation(study, judge, source, mode) for source, mode in pairs)}
+
+
+def _score(study: Study, *_: Any) -> dict[str, Any]:
+    return {"score": measure_score(study)} if study.model.conditions.classes else {}
+
+
+PARTS: dict[str, Callable[[Study, int, int | None], dict[str, Any]]] = {
+    "reconstruction": _reconstruction,
+    "codes": _codes,
+    "accuracy": _accuracy,
+    "likelihood": _likelihood,
+    "leak": lambda study, *_: {"leak": measure_leak(study)},
+    "obedience": lambda study, *_: {"obedience": measure_obedience(study)},
+    "memorisation": lambda study, *_: {"memorisation": measure_memorisation(study)},
+    "generation": _generation,
+    "score": _score,
+}
+
+
+def _heading(part: str, section: Any) -> str:
+    if isinstance(section, Generation):
+        return f"generation, z from the {section.source}, decoder {section.mode}"
+    return f"obedience, {section.name}" if isinstance(section, Obedience) else part
+
+
+def _figures(section: Any) -> Iterator[tuple[str, Measurement]]:
+    for item in fields(section):
+        value, title = getattr(section, item.name), item.metadata.get("title", "")
+        if isinstance(value, tuple):
+            yield from ((f"{title} {number}", one) for number, one in enumerate(value))
+        elif isinstance(value, Measurement):
+            yield title, value
+
+
+def _restored(kind: Any, value: Any) -> Any:
+    """Plain dictionaries and lists, as the dataclasses and tuples that they were."""
+    if get_origin(kind) is UnionType:
+        return None if value is None else _restored(get_args(kind)[0], value)
+    if get_origin(kind) is tuple:
+        return tuple(_restored(get_args(kind)[0], part) for part in value)
+    if isinstance(value, Mapping):
+        types = get_type_hints(kind)
+        return kind(**{name: _restored(types[name], part) for name, part in value.items()})
+    return value

@@ -83,3 +83,11 @@ def require_empty(folder: Path) -> None:
             f"{folder} exists and is not empty, and condvae does not overwrite what it might not have written. "
             "Choose another --out, or move it away."
         )
+
+
+def cache_folder() -> Path:
+    """Where fetched data is kept: `$CONDVAE_DATA`, or the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    chosen = os.environ.get("CONDVAE_DATA")
+    return Path(chosen).expanduser() if chosen else user_cache_path("condvae")

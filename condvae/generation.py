@@ -37,9 +37,9 @@ class Generation:
     mode: str
     accuracy: Measurement | None = field(metadata={"title": "conditional accuracy"})
     frechet: Measurement = field(metadata={"title": "Frechet distance"})
-    frechet_floor: Measurement = field(metadata={"title": "its floor, real against real"})
+    frechet_floor: Measurement = field(metadata={"title": "Frechet distance, real against real"})
     kernel: Measurement = field(metadata={"title": "kernel distance"})
-    kernel_floor: Measurement = field(metadata={"title": "its floor, real against real"})
+    kernel_floor: Measurement = field(metadata={"title": "kernel distance, real against real"})
     precision: Measurement = field(metadata={"title": "precision"})
     recall: Measurement = field(metadata={"title": "recall"})
     density: Measurement = field(metadata={"title": "density"})

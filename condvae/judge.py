@@ -1,11 +1,13 @@
-"""The judge: a digit classifier that no generative model was trained with, to score images.
+"""The judge: a classifier that no generative model was trained with, to score images.
 
-Its weights ship with the package, so that figures are comparable between runs and between machines.
+The weights of the judge of MNIST ship with the package, so that figures are comparable between runs and machines. For
+other data a judge is trained when it is first needed, and kept in the cache.
 """
 
+import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,31 +17,41 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 
+from condvae.data import Dataset, LabelledImages
 from condvae.errors import RunError
-from condvae.files import sha256, write_bytes, write_text
+from condvae.files import cache_folder, sha256, write_bytes, write_text
 
 WEIGHTS = Path(str(files("condvae"))) / "weights" / "judge-mnist.safetensors"
 BATCH = 50  # small batches stay in the cache: three times as fast on two cores as batches of 1000
 
 
 class Judge(nn.Module):
-    """A small convolutional classifier: (B, 1, 28, 28) floats in [0, 1] to (B, 10) logits."""
+    """A small convolutional classifier: (B, C, H, W) floats in [0, 1] to (B, classes) logits.
 
-    def __init__(self) -> None:
+    Args:
+        channels: C; height and width are any.
+        classes: how many there are.
+
+    Attributes:
+        card: what it was trained on and how, and its accuracy on the test images.
+    """
+
+    def __init__(self, channels: int = 1, classes: int = 10) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            *_block(1, 32), *_block(32, 32), nn.MaxPool2d(2),
-            *_block(32, 64), *_block(64, 64), nn.MaxPool2d(2),
+            *_block(channels, 32), *_block(32, 32), nn.MaxPool2d(2, ceil_mode=True),
+            *_block(32, 64), *_block(64, 64), nn.MaxPool2d(2, ceil_mode=True),
             *_block(64, 128), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
         )  # fmt: skip
-        self.head = nn.Linear(128, 10)
+        self.head = nn.Linear(128, classes)
+        self.card: dict[str, Any] = {}
 
     def forward(self, images: Tensor) -> Tensor:
         return self.head(self.features(images))
 
     @torch.inference_mode()
     def predict(self, images: Tensor) -> Tensor:
-        """The most probable class of each image: (N, 1, 28, 28) floats in [0, 1] to (N,) int64."""
+        """The most probable class of each image: (N, C, H, W) floats in [0, 1] to (N,) int64."""
         return self.classify(self.embed(images))
 
     @torch.inference_mode()
@@ -61,31 +73,48 @@ def _block(inputs: int, outputs: int) -> list[nn.Module]:
     return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
 
 
-def load_judge() -> Judge:
-    """The shipped judge of MNIST digits, ready to use.
+def find_judge(data: Dataset) -> Judge:
+    """The judge of a data set: the shipped one for MNIST, or one trained on its training images and kept in the cache.
+
+    Raises:
+        RunError: the shipped weights do not match the digest of their card.
+        StorageError: the cache cannot be written.
+    """
+    if data.source == "mnist":
+        return load_judge(WEIGHTS)
+    settings = _settings_for(len(data.train))
+    digest = hashlib.sha256(repr((settings, data.train.classes, data.train.shape)).encode())
+    for part in (data.train, data.test):
+        digest.update(part.images.tobytes() + part.labels.tobytes())
+    path = cache_folder() / "judges" / f"judge-{digest.hexdigest()[:16]}.safetensors"
+    if not path.is_file():
+        _train_on_the_spot(data, settings, path)
+    return load_judge(path)
+
+
+def load_judge(path: Path = WEIGHTS) -> Judge:
+    """A judge from its weights and the card beside them, ready to use.
 
     Raises:
         RunError: the weights do not match the digest of their card.
     """
-    found, pinned = sha256(WEIGHTS), judge_card()["sha256"]
-    if found != pinned:
-        raise RunError(f"{WEIGHTS} has the SHA-256 digest {found}, its card says {pinned}. Install condvae again.")
+    card = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    found = sha256(path)
+    if found != card["sha256"]:
+        mend = "Install condvae again" if path == WEIGHTS else f"Delete {path}"
+        raise RunError(f"{path} has the SHA-256 digest {found}, its card says {card['sha256']}. {mend}.")
     with torch.device("meta"):  # no first weights to draw, so that the global random state stays as it is
-        judge = Judge()
-    judge.load_state_dict(load_file(WEIGHTS), assign=True)
+        judge = Judge(card["channels"], card["classes"])
+    judge.load_state_dict(load_file(path), assign=True)
+    judge.card = card
     return judge.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
 
-def judge_card() -> dict[str, Any]:
-    """The model card of the shipped judge: data, accuracy, digest, and the command that trained it."""
-    return json.loads(WEIGHTS.with_suffix(".json").read_text("utf-8"))
-
-
-def save_judge(judge: Judge, card: dict[str, Any]) -> None:
-    """Write the weights and their card, to which the digest is added, into the package."""
-    write_bytes(WEIGHTS, save({name: tensor.contiguous() for name, tensor in judge.state_dict().items()}))
-    card = {**card, "sha256": sha256(WEIGHTS)}
-    write_text(WEIGHTS.with_suffix(".json"), json.dumps(card, indent=2) + "\n")
+def save_judge(judge: Judge, card: Mapping[str, Any], path: Path = WEIGHTS) -> None:
+    """Write the weights and, beside them, their card, to which the digest and the sizes are added."""
+    write_bytes(path, save({name: tensor.contiguous() for name, tensor in judge.state_dict().items()}))
+    sizes = {"channels": judge.features[0].in_channels, "classes": judge.head.out_features}
+    write_text(path.with_suffix(".json"), json.dumps({**card, **sizes, "sha256": sha256(path)}, indent=2) + "\n")
 
 
 @dataclass(frozen=True)
@@ -102,18 +131,21 @@ class JudgeTraining:
     seed: int = 0
 
 
-def train_judge(images: Tensor, labels: Tensor, settings: JudgeTraining) -> Iterator[tuple[int, float, Judge]]:
+def train_judge(
+    images: Tensor, labels: Tensor, classes: int, settings: JudgeTraining
+) -> Iterator[tuple[int, float, Judge]]:
     """Train a judge, and yield (epoch, mean training loss in nats, the judge itself) after each epoch.
 
     The number of epochs is fixed beforehand and the last weights are kept: no test image is looked at.
 
     Args:
-        images: (N, 1, 28, 28) floats in [0, 1].
+        images: (N, C, H, W) floats in [0, 1].
         labels: (N,) int64.
+        classes: how many there are.
         settings: lengths are fractions of half the image's width, turns are radians.
     """
     torch.manual_seed(settings.seed)
-    judge = Judge().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    judge = Judge(images.shape[1], classes).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(judge.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     steps = settings.epochs * -(-len(images) // settings.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=steps)
@@ -121,6 +153,8 @@ def train_judge(images: Tensor, labels: Tensor, settings: JudgeTraining) -> Iter
         judge.train()
         total = 0.0
         for chosen in torch.randperm(len(images)).split(settings.batch_size):
+            if len(chosen) == 1:  # of which there is no variance to normalise by
+                chosen = chosen.repeat(2)
             batch = _moved(images[chosen], settings).contiguous(memory_format=torch.channels_last)
             with torch.autocast("cpu", torch.bfloat16):
                 logits = judge(batch)
@@ -131,6 +165,32 @@ def train_judge(images: Tensor, labels: Tensor, settings: JudgeTraining) -> Iter
             schedule.step()
             total += loss.item() * len(chosen)
         yield epoch, total / len(images), judge.eval()
+
+
+def _settings_for(images: int) -> JudgeTraining:
+    """Fewer epochs than the shipped judge's, because somebody waits: 300,000 images seen, but 100 epochs at most."""
+    return JudgeTraining(epochs=max(2, min(100, 300_000 // images)), batch_size=max(2, min(250, images // 10)))
+
+
+def _train_on_the_spot(data: Dataset, settings: JudgeTraining, path: Path) -> None:
+    print(f"Training a judge of '{data.source}', once ({settings.epochs} epochs) ...", flush=True)
+    with torch.random.fork_rng(devices=[]):
+        *_, (_, _, judge) = train_judge(*_tensors(data.train), len(data.train.classes), settings)
+    accuracy = judge.correct(*_tensors(data.test)).mean().item()
+    print(f"The judge is right about {accuracy:.2%} of the test images.", flush=True)
+    card = {
+        "name": path.stem,
+        "what": "classifier that scores generated images; independent of every generative model",
+        "trained_on": f"{data.source}, {len(data.train)} training images",
+        "settings": asdict(settings),
+        "test_accuracy": round(accuracy, 4),
+        "test_images": len(data.test),
+    }
+    save_judge(judge, card, path)
+
+
+def _tensors(part: LabelledImages) -> tuple[Tensor, Tensor]:
+    return torch.from_numpy(part.images) / 255, torch.from_numpy(part.labels)
 
 
 def _moved(images: Tensor, settings: JudgeTraining) -> Tensor:

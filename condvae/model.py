@@ -103,9 +103,11 @@ class CVAE(nn.Module):
             return Bound(reconstruction, reconstruction, torch.zeros_like(reconstruction))
         with torch.autocast(x.device.type, enabled=False):  # densities need full precision
             parts = divergence(q, self.prior(y), z)
-        floor = free_bits * z.shape[1] / parts.shape[1]
-        free = (floor - parts.mean(0)).clamp(min=0).sum()
-        return Bound(reconstruction - beta * (parts.sum(1) + free), reconstruction, parts.sum(1))
+        value = reconstruction - beta * parts.sum(1)
+        if free_bits:
+            floor = free_bits * z.shape[1] / parts.shape[1]
+            value = value - beta * (floor - parts.mean(0)).clamp(min=0).sum()
+        return Bound(value, reconstruction, parts.sum(1))
 
     def sampled(self, x: Tensor, given: Tensor, samples: int) -> tuple[Tensor, Tensor]:
         """log p(x|z,y) and log q(z|x,y) - log p(z|y) at K samples z of q for each image: (K, B) each.

@@ -29,7 +29,7 @@ class Likelihood:
         active_units: how many dimensions are in use.
         nll: -log p(x|y).
         bits: the same in bits per dimension.
-        marginal: -log p(x), over the labels; None for a model without labels.
+        marginal: -log p(x), over the labels; None where there are not several.
     """
 
     measures: str
@@ -93,7 +93,7 @@ def measure_likelihood(study: Study, samples: int, images: int | None) -> tuple[
     everything = f"{kind}, one sample of z, all test images"
     dimensions, how = _dimensions(study)
     marginal, classifier = None, None
-    if model.conditions.classes:
+    if len(model.conditions.classes) > 1:
         table = _by_label(study, shown)
         classifier = _classifier(table, labels[shown])
         table[torch.arange(len(shown)), labels[shown]] = own

@@ -9,7 +9,7 @@ from torch.nn.functional import linear
 
 from condvae.gaussian import gaussian
 
-TRANSFORMS, FLOW_WIDTHS = 3, (128, 128)
+TRANSFORMS, FLOW_WIDTHS = 5, (256, 256)
 
 
 class StandardPrior(nn.Module):

@@ -13,18 +13,7 @@ from condvae.evaluate import Evaluation
 from condvae.figures import save_figure
 from condvae.files import write_text
 from condvae.gallery import FIGURES, draw_figure
-from condvae.judge import judge_card
-from condvae.metrics import Measurement
 from condvae.study import Study
-
-TITLES = {
-    "test_mse": "Reconstruction error (test MSE)",
-    "posterior_sd": "Posterior standard deviation",
-    "code_sd": "Spread of the codes",
-    "accuracy_encoded": "Conditional accuracy, z as encoded",
-    "accuracy_gaussian": "Conditional accuracy, a Gaussian per class",
-    "accuracy_prior": "Conditional accuracy, z from the prior",
-}
 
 
 @dataclass(frozen=True)
@@ -56,11 +45,11 @@ def write_report(study: Study, evaluation: Evaluation, claims: list[Claim]) -> P
         model=study.model,
         record=study.description["record"],
         settings=_flat(study.description["config"]),
-        test_mse=evaluation.test_mse,
-        metrics=_metrics(evaluation),
+        evaluation=evaluation,
+        metrics=list(evaluation.figures()),
         claims=claims,
         pictures=[_picture(study, name) for name in report_figures(study)],
-        judge=judge_card() if study.judge else None,
+        judge=study.judge.card if study.judge else None,
         companion=study.autoencoder and study.autoencoder.description,
     )
     path = study.run.path / "report.html"
@@ -70,10 +59,11 @@ def write_report(study: Study, evaluation: Evaluation, claims: list[Claim]) -> P
 
 def summary(evaluation: Evaluation, claims: list[Claim]) -> str:
     """The metrics and the verdicts as lines of text for a terminal."""
-    lines = [
-        f"{title:<44} {metric.value:.4f} ± {metric.error:.4f}  (n = {metric.count:,})"
-        for title, metric in _metrics(evaluation)
-    ]
+    lines, shown = [], ""
+    for part, title, metric in evaluation.figures():
+        lines += [f"\n{part}"] if part != shown else []
+        shown = part
+        lines.append(f"  {title:<44} {metric.value:.4f} ± {metric.error:.4f}  (n = {metric.count:,})")
     for number, claim in enumerate(claims, start=1):
         figures = ", ".join(f"{finding.name} {finding.value:.3g}" for finding in claim.findings)
         lines.append(f"\n{number}. {claim.statement} -> {claim.verdict}\n   {figures}")
@@ -90,10 +80,6 @@ def _picture(study: Study, name: str) -> Picture:
     path = study.run.path / "figures" / f"{name}.png"
     save_figure(draw_figure(name, study), path)
     return Picture(name, FIGURES[name].caption, b64encode(path.read_bytes()).decode("ascii"))
-
-
-def _metrics(evaluation: Evaluation) -> list[tuple[str, Measurement]]:
-    return [(title, value) for key, title in TITLES.items() if (value := getattr(evaluation, key)) is not None]
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:

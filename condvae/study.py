@@ -12,11 +12,10 @@ from condvae.config import Config
 from condvae.data import Dataset, LabelledImages, load_data, prepared
 from condvae.density import fit_mixture, load_mixture, save_mixture
 from condvae.errors import DataError, RunError
-from condvae.judge import Judge, load_judge
+from condvae.judge import Judge, find_judge
 from condvae.priors import MixturePrior
 from condvae.sampling import decode, encode_all, seeded, unit
 
-JUDGED = "mnist"
 SAMPLES_PER_CLASS = 1000
 
 
@@ -60,8 +59,8 @@ class Study:
 
     @cached_property
     def judge(self) -> Judge | None:
-        """The classifier that judges generated images; None where none knows the data."""
-        return load_judge() if self.data.source == JUDGED else None
+        """The classifier that judges generated images; None where there is only one class to tell."""
+        return find_judge(self.data) if len(self.data.train.classes) > 1 else None
 
     @cached_property
     def train_codes(self) -> Tensor:

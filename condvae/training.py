@@ -160,7 +160,11 @@ class CVAEModule(pl.LightningModule):
                 f"training.schedule = 'one-cycle' needs at least 5 steps, and to know how many; there are {steps}. Set "
                 "--trainer.max_epochs or --trainer.max_steps, or choose --training.schedule constant."
             )
-        shape: dict[str, Any] = {"pct_start": 0.25, "anneal_strategy": "linear", "cycle_momentum": False}
+        shape: dict[str, Any] = {
+            "pct_start": self.config.training.peak,
+            "anneal_strategy": "linear",
+            "cycle_momentum": False,
+        }
         schedule = OneCycleLR(optimizer, peaks, int(steps), **shape)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -287,6 +291,7 @@ def _require_new(run: Run) -> None:
 def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any]) -> CVAE:
     torch.manual_seed(config.training.seed)
     model = CVAE(config.model, data.train.schema)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # for faster convolutions
     if config.training.start_at_mean and not checkpoint:
         decoder: Any = model.likelihood.decoder
         decoder.start_at(torch.from_numpy(data.train.images.mean(0) / 255))

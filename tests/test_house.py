@@ -16,7 +16,8 @@ HOMES = {
     "lightning": {"trainer", "training"},
     "gradio": {"explorer"},
     "matplotlib": {"figures"},
-    "sklearn": {"density", "gallery"},
+    "sklearn": {"density", "gallery", "styles"},
+    "torchmetrics": {"evaluate", "features", "nats"},
     "zuko": {"priors"},
 }
 

@@ -1,0 +1,110 @@
+"""What z and the conditions carry: whether style and label are apart, and whether attributes are met."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from condvae.metrics import MEASURES, Measurement, correlation, measure, style
+from condvae.sampling import decode, draw
+from condvae.study import Study
+
+SHARED_CODES = 1000
+PROBED = 20_000
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Whether z knows the label, which the label itself says already: chance means that the two are apart.
+
+    Attributes:
+        probe: accuracy of a linear classifier of labels from z.
+        chance: accuracy of always saying the most frequent label.
+        slant: correlation of slant between two labels at the same z.
+        ink: the same of ink.
+    """
+
+    probe: Measurement = field(metadata={"title": "label from z, linear probe"})
+    chance: Measurement = field(metadata={"title": "its chance level"})
+    slant: Measurement | None = field(metadata={"title": "style agreement of labels, slant"})
+    ink: Measurement | None = field(metadata={"title": "style agreement of labels, ink"})
+
+
+@dataclass(frozen=True)
+class Obedience:
+    """How well a requested attribute is met by the images drawn.
+
+    Attributes:
+        name: of the attribute.
+        correlation: between requested and measured values.
+        error: mean absolute difference.
+        spread: mean absolute deviation of the real values from their mean, to compare the error with.
+    """
+
+    name: str
+    correlation: Measurement = field(metadata={"title": "requested against measured, correlation"})
+    error: Measurement = field(metadata={"title": "requested against measured, mean error"})
+    spread: Measurement = field(metadata={"title": "its scale, mean deviation of real values"})
+
+
+def measure_leak(study: Study) -> Leak:
+    """Train the probe on codes of training images, test it on those of test images; compare labels at the same z."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    chosen = torch.randperm(len(study.train_codes), generator=torch.Generator().manual_seed(0))[:PROBED]
+    codes, labels = study.train_codes[chosen].numpy(), study.train_labels[chosen].numpy()
+    test, truth = study.test_codes[0].numpy(), study.test_labels
+    if len(set(labels.tolist())) > 1:
+        guesses = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(codes, labels).predict(test)
+    else:
+        guesses = labels[:1].repeat(len(test))
+    frequent = study.label_frequencies.argmax()
+    how = f"logistic regression on posterior means of {len(chosen):,} training images, tested on test images"
+    shared = style_agreement(study) if len(study.model.conditions.classes) > 1 else {}
+    return Leak(
+        measure((torch.from_numpy(guesses) == truth).float(), how),
+        measure((truth == frequent).float(), "share of the most frequent label among test images"),
+        shared.get("slant"),
+        shared.get("ink"),
+    )
+
+
+def style_agreement(study: Study) -> dict[str, Measurement]:
+    """Mean correlation over pairs of labels, at the same z, of slant and of ink."""
+    chosen = torch.randperm(len(study.train_codes), generator=torch.Generator().manual_seed(0))[:SHARED_CODES]
+    images = study.decoded(study.train_codes[chosen])
+    found = style(images.flatten(0, 1))._asdict()
+    return {name: _mean_pair_correlation(found[name].unflatten(0, images.shape[:2]), name) for name in ("slant", "ink")}
+
+
+def measure_obedience(study: Study) -> tuple[Obedience, ...]:
+    """Ask for the attributes of training images, with z from the prior, and measure what was drawn."""
+    names = study.model.config.conditions
+    rows = study.rows(study.sample_labels)
+    images = decode(study.model, draw(study.model, rows, seed=0), rows)
+    return tuple(_obedience(name, rows[:, names.index(name)], images) for name in names if name in MEASURES)
+
+
+def _obedience(name: str, requested: Tensor, images: Tensor) -> Obedience:
+    found = torch.cat([MEASURES[name](part) for part in images.split(1000)])
+    count = len(found)
+    r = correlation(requested, found)
+    how = f"{name} of {count:,} decoder means, z from the prior, requested as training images of each label have it"
+    return Obedience(
+        name,
+        Measurement(r, (1 - r**2) / (count - 1) ** 0.5, count, how),
+        measure((requested - found).abs(), how),
+        measure((requested - requested.mean()).abs(), f"{name} as requested"),
+    )
+
+
+def _mean_pair_correlation(values: Tensor, name: str) -> Measurement:
+    """The mean over all pairs of rows, (labels, N), with the spread of single labels' means as its error."""
+    count = len(values)
+    table = torch.tensor([[correlation(first, second) for second in values] for first in values])
+    mean_of_label = (table.sum(1) - table.diagonal()) / (count - 1)
+    protocol = f"correlation of {name} between two labels at the same z, {values.shape[1]} codes of training images"
+    found = measure(mean_of_label, f"{protocol}; mean over pairs of labels")
+    return Measurement(found.value, found.error, count * (count - 1) // 2, found.protocol)

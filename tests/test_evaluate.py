@@ -1,0 +1,150 @@
+"""The whole evaluation on small made data: every part, for models and data of every kind."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from condvae.checkpoint import Run
+from condvae.config import Config, ModelConfig, TrainingConfig
+from condvae.data import Dataset, LabelledImages, Values
+from condvae.errors import ConfigError
+from condvae.evaluate import PARTS, Evaluation, evaluate, load_evaluation
+from condvae.metrics import Measurement
+from condvae.report import summary
+from condvae.study import Study
+from condvae.training import fit
+
+SMALL = ModelConfig(encoder=(16,), decoder=(16,), dropout=0)
+SHORT = {"max_epochs": 2, "enable_progress_bar": False}
+BOUND = TrainingConfig(batch_size=30, beta=1)
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setattr("condvae.score.IMAGES", 90)
+    monkeypatch.setattr("condvae.study.SAMPLES_PER_CLASS", 40)
+    monkeypatch.setenv("CONDVAE_DATA", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+def trained(path: Path, data: Dataset, model: ModelConfig, training: TrainingConfig = BOUND) -> Study:
+    fit(Config(model=model, training=training, trainer=SHORT), path, data)
+    study = Study(Run(path))
+    study.__dict__["data"] = data.with_attributes(model.conditions).hold_out(training.validation)
+    return study
+
+
+def measured(study: Study) -> dict[str, Measurement]:
+    """Every figure by part and title; each must be a finite number with an error, a count and a protocol."""
+    evaluation = evaluate(study, samples=7, images=9)
+    figures = {f"{part}: {title}": figure for part, title, figure in evaluation.figures()}
+    for name, figure in figures.items():
+        assert np.isfinite([figure.value, figure.error]).all(), name
+        assert figure.error >= 0, name
+        assert figure.count >= 1, name
+        assert len(figure.protocol) > 10, name
+    assert len(figures) == len(list(evaluation.figures())), "every figure has a title of its own"
+    assert load_evaluation(study) == evaluation
+    assert summary(evaluation, [])
+    return figures
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli", "continuous-bernoulli"])
+@pytest.mark.parametrize("prior", ["standard", "flow"])
+def test_every_part_of_every_likelihood(bars: Dataset, tmp_path: Path, likelihood: str, prior: str) -> None:
+    study = trained(tmp_path / "run", bars, replace(SMALL, likelihood=likelihood, prior=prior))
+    state = torch.get_rng_state()
+    found = measured(study)
+    assert torch.equal(state, torch.get_rng_state())
+    assert {name.split(":")[0].split(",")[0] for name in found} == set(PARTS) - {"obedience"} | {"classifier"}
+    bound, nll = found["likelihood: -ELBO, nats"], found["likelihood: -log p(x|y), nats"]
+    parts = [found[f"likelihood: its {part} part, nats"].value for part in ("reconstruction", "KL")]
+    assert bound.value == pytest.approx(sum(parts), rel=1e-4)
+    assert nll.count == 9
+    bits = nll.value / (105 * np.log(2)) + (0 if likelihood == "bernoulli" else np.log2(255))
+    assert found["likelihood: -log p(x|y), bits per dimension"].value == pytest.approx(bits, rel=1e-4)
+    marginal = found["likelihood: -log p(x), nats"].value
+    assert nll.value - 1 < marginal < nll.value + np.log(3) + 1, "labels are worth log 3 at most, but for the estimates"
+    kind = json.loads(study.run.evaluation.read_text("utf-8"))["likelihood"]["measures"]
+    assert kind in nll.protocol
+
+
+def test_without_a_likelihood_there_are_no_nats(bars: Dataset, tmp_path: Path) -> None:
+    found = measured(trained(tmp_path / "run", bars, SMALL, TrainingConfig(batch_size=30)))
+    assert not any("nats" in name or "sample" in name for name in found)
+
+
+def test_without_labels_nothing_is_obeyed(bars: Dataset, tmp_path: Path) -> None:
+    found = measured(trained(tmp_path / "run", bars, replace(SMALL, conditions=(), likelihood="bernoulli")))
+    assert {name.split(":")[0].split(",")[0] for name in found} == {
+        "reconstruction",
+        "codes",
+        "likelihood",
+        "leak",
+        "memorisation",
+        "generation",
+    }
+    assert not any("accuracy" in name for name in found)
+
+
+def test_attributes(bars: Dataset, tmp_path: Path) -> None:
+    names = ("label", "tone", "slant")
+    coloured = bars_with_tone(bars)
+    model = replace(SMALL, conditions=names, likelihood="bernoulli", condition_dropout=0.1)
+    study = trained(tmp_path / "run", coloured, model)
+    assert [variable.name for variable in study.model.conditions.variables] == list(names)
+    found = measured(study)
+    assert "obedience, slant: requested against measured, correlation" in found
+
+
+def bars_with_tone(bars: Dataset) -> Dataset:
+    def toned(part: LabelledImages) -> LabelledImages:
+        return replace(part, attributes={"tone": Values(np.arange(len(part)) % 2, ("warm", "cold"))})
+
+    return Dataset("bars", toned(bars.train), toned(bars.test))
+
+
+@pytest.mark.parametrize("case", ["constant", "one class", "one image in a class", "1 x 1", "64 x 48 x 3"])
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+def test_hostile_data(case: str, network: str, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+
+    def part(count: int) -> LabelledImages:
+        shape = {"1 x 1": (1, 1, 1), "64 x 48 x 3": (3, 64, 48)}.get(case, (1, 6, 5))
+        images = generator.integers(0, 256, (count, *shape), dtype=np.uint8)
+        labels = np.arange(count) % 2
+        if case == "constant":
+            images[:] = 255
+        if case == "one class":
+            labels[:] = 0
+        if case == "one image in a class":
+            labels[:] = np.arange(count) == 0
+        return LabelledImages(images, labels, ("a", "b") if case != "one class" else ("a",))
+
+    data = Dataset("hostile", part(31), part(12))
+    model = replace(SMALL, network=network, likelihood="gaussian", prior="gaussian")
+    assert measured(trained(tmp_path / "run", data, model, replace(BOUND, validation=5)))
+
+
+def test_parts_are_added_to_what_is_there(bars: Dataset, tmp_path: Path) -> None:
+    study = trained(tmp_path / "run", bars, replace(SMALL, likelihood="bernoulli"))
+    first = evaluate(study, ["reconstruction"])
+    assert first.codes is None
+    second = evaluate(study, ["codes"])
+    assert second.reconstruction == first.reconstruction
+    assert second.codes is not None
+    study.run.evaluation.write_text(study.run.evaluation.read_text("utf-8").replace(first.weights, "0" * 64), "utf-8")
+    assert load_evaluation(study) == Evaluation(first.weights), "figures of other weights are not this model's"
+    study.run.evaluation.write_text("{damaged", "utf-8")
+    assert load_evaluation(study) == Evaluation(first.weights)
+
+
+def test_what_is_not_possible(bars: Dataset, tmp_path: Path) -> None:
+    study = trained(tmp_path / "run", bars, replace(SMALL, likelihood="bernoulli"))
+    with pytest.raises(ConfigError, match=r"There is no part of the evaluation 'codez'. Did you mean 'codes'"):
+        evaluate(study, ["codez"])
+    with pytest.raises(ConfigError, match="--is-samples 0 is not possible"):
+        evaluate(study, ["likelihood"], samples=0)
