@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from condvae.data import Dataset as Dataset
     from condvae.data import LabelledImages as LabelledImages
     from condvae.data import load_data as load_data
+    from condvae.density import load_mixture as load_mixture
     from condvae.errors import CondvaeError as CondvaeError
     from condvae.model import CVAE as CVAE
     from condvae.sampling import encode as encode
@@ -42,6 +43,7 @@ _HOMES = {
     "generate": "sampling",
     "load": "checkpoint",
     "load_data": "data",
+    "load_mixture": "density",
     "load_recipe": "config",
     "reconstruct": "sampling",
     "restyle": "sampling",

@@ -85,7 +85,7 @@ def test_a_decoder_that_ignores_z_fails_the_claims_about_z(study: Study) -> None
     broken = Study(study.run)
     with torch.no_grad():
         broken.model.likelihood.decoder.layers[0].weight[:, :2] = 0
-    claims = measure_claims(broken, evaluate(broken))
+    claims = measure_claims(broken, evaluate(broken, QUICK))
     verdicts = [claim.holds for claim in claims]
     assert verdicts[2] is False, "nothing moves"
     assert verdicts[3] is False, "no style to share"
@@ -96,7 +96,7 @@ def test_a_decoder_that_ignores_the_label_fails_the_first_claim(study: Study) ->
     broken = Study(study.run)
     with torch.no_grad():
         broken.model.likelihood.decoder.layers[0].weight[:, 2:] = 0
-    claim = label_decides(evaluate(broken))
+    claim = label_decides(evaluate(broken, QUICK))
     assert claim.holds is False
     assert claim.findings[0].value < 0.3
     assert style_is_shared(broken).findings[0].value == pytest.approx(1, abs=1e-5)

@@ -119,6 +119,7 @@ def test_public_surface() -> None:
         "generate",
         "load",
         "load_data",
+        "load_mixture",
         "load_recipe",
         "reconstruct",
         "restyle",

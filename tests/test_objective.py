@@ -1,0 +1,156 @@
+"""The objective as it is trained and monitored: warm-up, the validation bound, early stopping, resuming."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from condvae.checkpoint import Run, load
+from condvae.config import Config, ModelConfig, TrainingConfig
+from condvae.data import Dataset, prepared
+from condvae.errors import ConfigError
+from condvae.sampling import seeded, unit
+from condvae.training import CVAEModule, fit, resume
+
+QUIET = {"enable_progress_bar": False}
+MODEL = ModelConfig(likelihood="bernoulli", encoder=(16,), decoder=(16,), condition_dropout=0.1)
+
+
+def config(epochs: int, model: ModelConfig = MODEL, **training: object) -> Config:
+    settings = TrainingConfig(batch_size=20, **{"beta": 1, "validation": 10, **training})
+    return Config(model=model, training=settings, trainer={"max_epochs": epochs, **QUIET})
+
+
+def losses(path: Path, name: str) -> list[float]:
+    return [row[name] for row in Run(path).history() if name in row]
+
+
+def test_what_is_monitored_is_the_unweighted_bound_of_the_held_out_images(bars: Dataset, tmp_path: Path) -> None:
+    """Whatever the KL term weighed in training, and with the same noise in each epoch."""
+    settings = config(2, beta=0.25, warm_up=2)
+    model = fit(settings, tmp_path / "run", bars)
+    held_out = prepared(bars, settings).validation
+    x, rows = unit(torch.from_numpy(held_out.images)), torch.from_numpy(held_out.rows(("label",)))
+    with seeded(0), torch.no_grad():
+        bound = model.elbo(model.observe(x), rows)
+    torch.testing.assert_close(bound.value, bound.reconstruction - bound.divergence)
+    assert losses(tmp_path / "run", "val_bound")[-1] == pytest.approx(bound.value.mean().item(), rel=1e-5)
+    assert losses(tmp_path / "run", "val_mse")
+    assert not losses(tmp_path / "run", "test_mse"), "no test image is looked at"
+    record = Run(tmp_path / "run").describe()["record"]
+    assert (record["train_images"], record["validation_images"], record["test_images"]) == (80, 10, 30)
+
+
+def test_warm_up_rises_to_beta_in_equal_steps(bars: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = []
+    found = CVAEModule._beta
+
+    def watched(module: CVAEModule, index: int) -> float:
+        weights.append(found(module, index))
+        return weights[-1]
+
+    monkeypatch.setattr(CVAEModule, "_beta", watched)
+    fit(config(3, beta=2, warm_up=1.5), tmp_path / "run", bars)
+    assert weights == pytest.approx([2 * min(1, (step + 1) / 6) for step in range(12)])
+
+
+def test_validation_does_not_disturb_training(bars: Dataset, tmp_path: Path) -> None:
+    """The weights are those of a run that never looked at its validation images."""
+    settings = config(2)
+    blind = replace(settings, trainer={**settings.trainer, "limit_val_batches": 0})
+    for name, one in (("seen", settings), ("blind", blind)):
+        fit(one, tmp_path / name, bars)
+    first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("seen", "blind"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_it_stops_when_the_bound_gets_no_better_and_keeps_the_best(bars: Dataset, tmp_path: Path) -> None:
+    settings = config(60, patience=2, learning_rate=0.05)
+    model = fit(settings, tmp_path / "run", bars)
+    bounds = losses(tmp_path / "run", "val_bound")
+    assert len(bounds) < 60
+    assert max(bounds) == bounds[-3], "two epochs without a better one"
+    held_out = prepared(bars, settings).validation
+    x, rows = unit(torch.from_numpy(held_out.images)), torch.from_numpy(held_out.rows(("label",)))
+    with seeded(0), torch.no_grad():
+        assert model.elbo(model.observe(x), rows).value.mean().item() == pytest.approx(max(bounds), rel=1e-5)
+    again = load(tmp_path / "run")
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "model",
+    [MODEL, replace(MODEL, prior="flow"), replace(MODEL, network="conv", encoder=(8, 8), decoder=(8, 8), dropout=0.1)],
+    ids=["mlp", "flow", "conv"],
+)
+def test_interrupted_and_resumed_it_ends_with_the_same_weights(
+    bars: Dataset, tmp_path: Path, model: ModelConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = config(4, model, warm_up=3, schedule="one-cycle", patience=9, samples=2, learning_rate=1e-2)
+    fit(settings, tmp_path / "whole", bars)
+    started, at = CVAEModule.on_train_epoch_start, 2
+
+    def interrupted(module: CVAEModule) -> None:
+        if module.current_epoch == at:
+            raise KeyboardInterrupt
+        started(module)
+
+    monkeypatch.setattr(CVAEModule, "on_train_epoch_start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fit(settings, tmp_path / "resumed", bars)
+    monkeypatch.setattr(CVAEModule, "on_train_epoch_start", started)
+    resume(tmp_path / "resumed", data=bars)
+    first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "resumed"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert losses(tmp_path / "whole", "val_bound") == losses(tmp_path / "resumed", "val_bound")
+
+
+@pytest.mark.parametrize("network", ["mlp", "conv"])
+def test_muon_and_a_start_at_the_mean_for_both_networks(bars: Dataset, tmp_path: Path, network: str) -> None:
+    model = replace(MODEL, network=network, encoder=(8, 8), decoder=(8, 8))
+    settings = config(6, model, optimizer="muon", start_at_mean=True, muon_learning_rate=0.02, learning_rate=1e-2)
+    fit(settings, tmp_path / "run", bars)
+    first, *_, last = losses(tmp_path / "run", "train_loss_epoch")
+    assert last < first
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ({"patience": 3, "validation": 0}, r"training\.patience = 3 is not possible; allowed: 0, as long as"),
+        (
+            {"free_bits": 0.5, "samples": 4},
+            r"training\.free_bits = 0\.5 is not possible; allowed: 0, as training\.samples is 4",
+        ),
+        ({"samples": 4, "beta": 0}, r"training\.samples = 4 is not possible; allowed: only with training\.beta"),
+        ({"free_bits": 1.0, "beta": 0}, r"training\.free_bits = 1\.0 is not possible; allowed: only with"),
+        ({"samples": 0}, r"training\.samples = 0 is not possible"),
+        ({"warm_up": -1.0}, r"training\.warm_up = -1\.0 is not possible"),
+        ({"peak": 1.0}, r"training\.peak = 1\.0 is not possible"),
+    ],
+)
+def test_settings_that_are_not_possible(training: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        config(1, **training)
+
+
+def test_a_learned_prior_needs_a_kl_term() -> None:
+    with pytest.raises(ConfigError, match=r"model\.prior = flow is not possible; allowed: only with training\.beta"):
+        config(1, replace(MODEL, prior="flow"), beta=0)
+    for conditions in (("label", "label"), ("slant", "label")):
+        with pytest.raises(ConfigError, match=r"model\.conditions ="):
+            replace(MODEL, conditions=conditions)
+
+
+def test_no_file_of_a_stopped_run_is_left_over(bars: Dataset, tmp_path: Path) -> None:
+    fit(config(3, patience=1), tmp_path / "run", bars)
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "best.ckpt",
+        "config.yaml",
+        "cvae.ckpt",
+        "metrics.csv",
+        "model.json",
+        "model.safetensors",
+    ]
