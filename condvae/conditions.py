@@ -51,6 +51,12 @@ class Conditions(nn.Module):
     def optional(self) -> bool:
         return self.dropout > 0
 
+    @property
+    def typical(self) -> dict[str, float | str]:
+        """A value for each condition but the label: the mean of a number, the first of some classes."""
+        others = [variable for variable in self.variables if variable.name != "label"]
+        return {item.name: item.classes[0] if item.classes else item.mean for item in others}
+
     def forward(self, given: Tensor) -> Tensor:
         """Rows (B, D), or (B,) where there is one condition, to vectors (B, Y); (B, 0) for an unconditional model."""
         if not self.variables:

@@ -12,7 +12,7 @@ from condvae import figures
 from condvae.claims import RADII, accuracy_over_radius, has_claims
 from condvae.errors import ConfigError, InputError, unknown
 from condvae.images import contact_sheet
-from condvae.sampling import as_vectors, generate, reconstruct
+from condvae.sampling import as_vectors, draw_pixels, generate
 from condvae.study import Study
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def draw_figure(name: str, study: Study, labels: Labels = None, z: Vectors = Non
 def _style(study: Study, labels: Labels, z: Vectors) -> "Figure":
     vectors = _vectors(study, z, ROW)
     chosen = _labels(study, labels, ("3",))
-    rows = np.stack([generate(study.model, label, z=vectors) for label in chosen])
+    rows = np.stack([_drawn(study, label, vectors) for label in chosen])
     return figures.tiles(
         rows, [figures.point(vector) for vector in vectors], [_title(label) for label in chosen if label]
     )
@@ -88,7 +88,7 @@ def _style(study: Study, labels: Labels, z: Vectors) -> "Figure":
 def _compare(study: Study, labels: Labels, z: Vectors) -> "Figure":
     vectors = _vectors(study, z, GRID)
     chosen = _labels(study, labels, ("4", "9"))
-    images = np.stack([generate(study.model, label, z=vectors) for label in chosen])
+    images = np.stack([_drawn(study, label, vectors) for label in chosen])
     return figures.grids(images, vectors, 3, [_title(label) for label in chosen])
 
 
@@ -97,7 +97,7 @@ def _manifold(study: Study, labels: Labels, z: Vectors) -> "Figure":
     axis = np.linspace(-PLANE_LIMIT + half_tile, PLANE_LIMIT - half_tile, PLANE_SIDE)
     vectors = _vectors(study, None, [(first, second) for second in axis[::-1] for first in axis])
     chosen = _labels(study, labels, ("3",))
-    sheets = [contact_sheet(generate(study.model, label, z=vectors), PLANE_SIDE, gap=0) for label in chosen]
+    sheets = [contact_sheet(_drawn(study, label, vectors), PLANE_SIDE, gap=0) for label in chosen]
     return figures.plane(sheets, PLANE_LIMIT, [_title(label) for label in chosen])
 
 
@@ -123,9 +123,8 @@ def _reconstructions(study: Study, labels: Labels, z: Vectors) -> "Figure":
     wanted = [study.model.schema.classes.index(name) for name in _known_classes(study, labels)]
     each = -(-PAIRS // len(wanted))
     shown = torch.cat([(known == label).nonzero()[:each, 0] for label in wanted]).numpy()
-    originals = study.data.test.images[shown]
-    given = known[shown].numpy() if study.model.conditions.width else None
-    images = np.stack([originals, reconstruct(study.model, originals, given)])
+    copies = draw_pixels(study.model, study.test_codes[0][shown], study.test_rows[shown])
+    images = np.stack([study.data.test.images[shown], copies])
     return figures.tiles(images, [study.model.schema.classes[known[index]] for index in shown], ["test", "model"])
 
 
@@ -133,11 +132,17 @@ def _curves(study: Study, labels: Labels, z: Vectors) -> "Figure":
     rows = study.run.history()
     unit = "" if study.model.config.likelihood == "mse" else ", nats per image"
     dropout = ", with dropout" if study.model.config.dropout else ""
-    panels = {"train_loss_epoch": f"training loss{dropout}{unit}", "test_mse": "test MSE, from the posterior mean"}
+    panels = {
+        "train_loss_epoch": f"training loss{dropout}{unit}",
+        "test_mse": "test MSE, from the posterior mean",
+        "val_bound": f"unweighted bound, validation images{unit}",
+        "val_mse": "MSE of validation images, from the posterior mean",
+    }
     series = {}
     for key, name in panels.items():
         known = [row for row in rows if key in row]
-        series[name] = ([row["epoch"] + 1 for row in known], [row[key] for row in known])
+        if known:
+            series[name] = ([row["epoch"] + 1 for row in known], [row[key] for row in known])
     return figures.lines(series, "epoch")
 
 
@@ -183,7 +188,8 @@ FIGURES = {
     ),
     "curves": Drawing(
         _curves,
-        "Training loss, and the reconstruction error of the test images, which decided nothing.",
+        "Training loss, and what was measured after each epoch, of validation images, or of test images, which decided "
+        "nothing.",
         applies=lambda study: (study.run.path / "metrics.csv").is_file(),
         needs="a metrics.csv",
     ),
@@ -200,6 +206,11 @@ FIGURES = {
         options=("labels",),
     ),
 }
+
+
+def _drawn(study: Study, label: str | None, z: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Images of one label at latent vectors (B, Z), with other conditions as they typically are."""
+    return generate(study.model, label, attributes=study.model.conditions.typical, z=z)
 
 
 def _title(label: str | None) -> str:

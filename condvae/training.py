@@ -209,7 +209,8 @@ class CVAEModule(pl.LightningModule):
         measured = {"test_mse": squared_error(images, reconstruction).mean()}
         if self.data.validation:
             with seeded(index):  # each epoch the same binarised images, and the same noise
-                bound = self.model.elbo(self.model.observe(images), given, float(self.config.has_bound)).value.mean()
+                x, beta = self.model.observe(images), float(self.config.has_bound)
+                bound = self.model.elbo(x, given, beta, samples=self.config.training.samples).value.mean()
             measured = {"val_bound": bound, "val_mse": measured["test_mse"]}
         self.log_dict(measured, prog_bar=True, batch_size=len(images), sync_dist=True)
 

@@ -162,6 +162,20 @@ def test_other_models_get_the_controls_they_need(bars, tmp_path) -> None:
         assert sum(part["type"] == "slider" for part in config) == sliders
         radios = [part["props"]["choices"] for part in config if part["type"] == "radio"]
         assert [name for radio in radios for name, _ in radio] == choices
-    assert image_html(plain, None, np.zeros(2)).count("<img") == 1
-    assert strip_html(plain, None, np.zeros(2)) == ""
-    assert strip_html(named, "middle", np.zeros(4)).count("<img") == 3
+    assert image_html(plain, None, np.zeros(2), {}).count("<img") == 1
+    assert strip_html(plain, None, np.zeros(2), {}) == ""
+    assert strip_html(named, "middle", np.zeros(4), {}).count("<img") == 3
+
+
+def test_every_condition_gets_a_control() -> None:
+    from condvae.config import Attribute, ModelConfig, Schema
+    from condvae.explorer.app import build_app, strip_html
+
+    attributes = (Attribute("colour", ("red", "green")), Attribute("slant", (), 0.1, 0.3, -0.5, 0.8))
+    conditions = ("label", "colour", "slant")
+    model = CVAE(ModelConfig(conditions=conditions), Schema((1, 4, 4), ("a", "b"), attributes)).eval()
+    config = {part["props"].get("elem_id"): part for part in build_app(model, "test").get_config_file()["components"]}
+    assert config["colour"]["type"] == "radio"
+    assert config["slant"]["props"]["minimum"] == -0.5
+    assert config["slant"]["props"]["value"] == 0.1
+    assert strip_html(model, "b", np.zeros(2), {"colour": "green", "slant": 0.2}).count("<img") == 2

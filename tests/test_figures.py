@@ -9,8 +9,11 @@ from PIL import Image
 
 import condvae as package
 from condvae.checkpoint import Run
+from condvae.config import Config, ModelConfig, TrainingConfig
+from condvae.data import Dataset, prepared
 from condvae.gallery import FIGURES, GRID, draw_figure
 from condvae.study import Study
+from condvae.training import fit
 
 from .conftest import Cli
 
@@ -102,3 +105,18 @@ def test_figures_of_other_models(bars, tmp_path: Path) -> None:
     assert shown(draw_figure("compare", other))[0].shape == (5, 7, 3)
     assert not FIGURES["manifold"].applies(other)
     shutil.rmtree(tmp_path / "run")
+
+
+def test_figures_of_a_model_with_a_bound_and_attributes(bars: Dataset, tmp_path: Path) -> None:
+    """Curves of its own, and conditions beyond the label at their typical values."""
+    model = ModelConfig(likelihood="bernoulli", conditions=("label", "slant"), encoder=(8,), decoder=(8,))
+    training = TrainingConfig(beta=1, validation=10, batch_size=40)
+    fit(Config(model=model, training=training, trainer={"max_epochs": 2}), tmp_path / "run", bars)
+    study = Study(Run(tmp_path / "run"))
+    study.__dict__["data"] = prepared(bars, study.config)
+    for name in ("style", "compare", "manifold", "latent", "reconstructions", "curves"):
+        drawn = draw_figure(name, study)
+        assert drawn.axes
+    titles = " ".join(axes.get_title() + axes.get_ylabel() for axes in draw_figure("curves", study).axes)
+    assert "unweighted bound" in titles
+    assert "test MSE" not in titles

@@ -1,17 +1,17 @@
 """A Gradio page: choose a label, move the sliders, and the image follows. The only module that imports Gradio."""
 
 from base64 import b64encode
-from collections.abc import Sequence
 from html import escape
 
 import gradio as gr
 import numpy as np
 from numpy.typing import NDArray
 
+from condvae.config import Attribute
 from condvae.errors import StorageError
 from condvae.images import png
 from condvae.model import CVAE
-from condvae.sampling import generate
+from condvae.sampling import Attributes, generate
 
 LIMIT = 5.0
 STEP = 0.05
@@ -26,24 +26,25 @@ STYLE = """
 
 
 def build_app(model: CVAE, title: str) -> gr.Blocks:
-    """The page for one model: its labels, one slider per latent dimension, the image, and all labels at this z.
+    """The page for one model: its conditions, one slider per latent dimension, the image, and all labels at this z.
 
     Args:
         model: a trained model.
         title: the heading of the page.
     """
-    classes = model.conditions.classes
+    variables = model.conditions.variables
 
     def show(*values: float | str) -> tuple[str, str]:
-        chosen = str(values[0]) if classes else None
-        z = np.asarray(values[1:] if classes else values, np.float32)
-        return image_html(model, chosen, z), strip_html(model, chosen, z)
+        given = {variable.name: value for variable, value in zip(variables, values, strict=False)}
+        chosen = str(given.pop("label")) if "label" in given else None
+        z = np.asarray(values[len(variables) :], np.float32)
+        return image_html(model, chosen, z, given), strip_html(model, chosen, z, given)
 
     with gr.Blocks(title=f"condvae: {title}", analytics_enabled=False) as app:
         gr.Markdown(f"# {title}\nChoose a label and move the sliders: the label decides what is drawn, z its style.")
         with gr.Row():
             with gr.Column():
-                choice = _choice(classes)
+                choices = [_control(variable) for variable in variables]
                 sliders = [
                     gr.Slider(-LIMIT, LIMIT, 0.0, step=STEP, label=f"z{index}", elem_id=f"z{index}")
                     for index in range(model.config.latent)
@@ -51,7 +52,7 @@ def build_app(model: CVAE, title: str) -> gr.Blocks:
             with gr.Column():
                 image = gr.HTML(elem_id="image", elem_classes="condvae-image")
         strip = gr.HTML(elem_id="strip")
-        controls = [*choice, *sliders]
+        controls = [*choices, *sliders]
         app.load(show, controls, [image, strip], show_progress="hidden")
         gr.on(
             [control.input for control in controls],
@@ -92,29 +93,31 @@ def explore(model: CVAE, title: str, host: str, port: int) -> None:
     app.block_thread()
 
 
-def image_html(model: CVAE, label: str | None, z: NDArray[np.float32]) -> str:
-    """The image of a label at z, (Z,), as an HTML picture."""
-    return _picture(generate(model, label, z=z)[0], _name(label))
+def image_html(model: CVAE, label: str | None, z: NDArray[np.float32], attributes: Attributes) -> str:
+    """The image of a label at z, (Z,), and these attributes, as an HTML picture."""
+    return _picture(generate(model, label, attributes=attributes, z=z)[0], _name(label))
 
 
-def strip_html(model: CVAE, chosen: str | None, z: NDArray[np.float32]) -> str:
-    """The images of all labels at z, (Z,), the chosen one marked; empty for a model without labels."""
+def strip_html(model: CVAE, chosen: str | None, z: NDArray[np.float32], attributes: Attributes) -> str:
+    """The images of all labels at z, (Z,), and these attributes, the chosen one marked; empty without labels."""
     classes = model.conditions.classes
     if not classes:
         return ""
     parts = [
         f'<figure class="{"chosen" if name == chosen else ""}">{_picture(image, _name(name))}'
         f"<figcaption>{escape(name)}</figcaption></figure>"
-        for name, image in zip(classes, generate(model, classes, z=z), strict=True)
+        for name, image in zip(classes, generate(model, classes, attributes=attributes, z=z), strict=True)
     ]
     return f'<div class="condvae-strip" aria-label="all labels at this z">{"".join(parts)}</div>'
 
 
-def _choice(classes: Sequence[str]) -> list[gr.Radio | gr.Dropdown]:
-    if not classes:
-        return []
-    kind = gr.Radio if len(classes) <= MOST_BUTTONS else gr.Dropdown
-    return [kind(list(classes), value=classes[0], label="label", elem_id="label")]
+def _control(variable: Attribute) -> gr.Radio | gr.Dropdown | gr.Slider:
+    """Classes to choose from, or a slider over the usual range of a number."""
+    name = variable.name
+    if not variable.classes:
+        return gr.Slider(variable.low, variable.high, variable.mean, label=name, elem_id=name)
+    kind = gr.Radio if len(variable.classes) <= MOST_BUTTONS else gr.Dropdown
+    return kind(list(variable.classes), value=variable.classes[0], label=name, elem_id=name)
 
 
 def _name(label: str | None) -> str:
