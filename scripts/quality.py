@@ -72,11 +72,13 @@ def main(names: list[str]) -> None:
 
 
 def settings(name: str, seed: int) -> Config:
-    """The recipe of a name; `plane-gaussian` is `plane` with another likelihood."""
+    """The recipe of a name; `plane-gaussian` is `plane` for grey pixels: another likelihood, and one sample of z."""
     recipe, _, likelihood = name.partition("-")
     config = load_recipe(recipe)
-    model = replace(config.model, likelihood=likelihood) if likelihood else config.model
-    return replace(config, model=model, training=replace(config.training, seed=seed))
+    model, training = config.model, replace(config.training, seed=seed)
+    if likelihood:
+        model, training = replace(model, likelihood=likelihood), replace(training, samples=1)
+    return replace(config, model=model, training=training)
 
 
 def measure(name: str, seed: int) -> None:
