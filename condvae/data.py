@@ -31,8 +31,9 @@ class Values:
         if self.classes:
             return Attribute(name, self.classes)
         low, high = np.quantile(self.values, (0.01, 0.99))
-        sd = float(self.values.std(dtype=np.float64)) or 1.0
-        return Attribute(name, (), float(self.values.mean(dtype=np.float64)), sd, float(low), float(high))
+        mean, sd = float(self.values.mean(dtype=np.float64)), float(self.values.std(dtype=np.float64))
+        varies = sd > 1e-6 * max(1.0, abs(mean))  # and not by rounding alone
+        return Attribute(name, (), mean, sd if varies else 1.0, float(low), float(high))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from condvae.metrics import Measurement, measure
+from condvae.metrics import Measurement
 
 CHUNK = 1000
 NEIGHBOURS = 5
@@ -99,11 +99,6 @@ def nearest_distance(images: Tensor, others: Tensor) -> Tensor:
     for part in others.split(10 * CHUNK):
         nearest = torch.minimum(nearest, torch.cdist(flat, part.flatten(1)).min(1).values)
     return nearest / pixels**0.5
-
-
-def shares(found: Neighbourhood, protocol: str) -> dict[str, Measurement]:
-    """The four figures by their names."""
-    return {name: measure(values, protocol) for name, values in found._asdict().items()}
 
 
 def _frechet(real: Tensor, generated: Tensor) -> float:

@@ -87,7 +87,7 @@ def find_judge(data: Dataset) -> Judge:
     for part in (data.train, data.test):
         digest.update(part.images.tobytes() + part.labels.tobytes())
     path = cache_folder() / "judges" / f"judge-{digest.hexdigest()[:16]}.safetensors"
-    if not path.is_file():
+    if not path.with_suffix(".json").is_file():  # which is written last
         _train_on_the_spot(data, settings, path)
     return load_judge(path)
 

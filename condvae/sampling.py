@@ -126,11 +126,16 @@ def restyle(
     """
     x = _images(model, images)
     given = conditions_of(model, x, labels, attributes)
-    names = [variable.name for variable in model.conditions.variables]
-    kept = {name: column for name, column in zip(names, given.unbind(1), strict=True) if name != "label"}
-    wanted = as_conditions(model, new_labels, {**kept, **(new_attributes or {})})
+    wanted = given.clone()
+    changes = dict(new_attributes or {})
+    if new_labels is not None:
+        changes["label"] = new_labels
+    _require_known(model, changes)
+    for index, variable in enumerate(model.conditions.variables):
+        if variable.name in changes:
+            wanted[:, index] = _for_each(_column(variable, changes[variable.name], False)[:, None], len(x))[:, 0]
     means, _ = encode_all(model, x, given)
-    return draw_pixels(model, means, _for_each(wanted, len(x)))
+    return draw_pixels(model, means, wanted)
 
 
 def draw(model: CVAE, given: Tensor, seed: int | None = None, start: int = 0, prior: nn.Module | None = None) -> Tensor:
@@ -212,13 +217,9 @@ def as_conditions(model: CVAE, labels: Labels, attributes: Attributes | None = N
     """
     conditions, values = model.conditions, dict(attributes or {})
     if labels is not None:
-        if not conditions.classes:
-            raise InputError(f"Label {labels!r} was given to a model without labels. Leave the label out.")
         values["label"] = labels
+    _require_known(model, values)
     known = [variable.name for variable in conditions.variables]
-    for name in values:
-        if name not in known:
-            raise InputError(unknown("attribute", name, [name for name in known if name != "label"]))
     columns = [_column(variable, values.get(variable.name), conditions.optional) for variable in conditions.variables]
     size = _common_size(1, dict(zip(known, map(len, columns), strict=True)))
     return torch.stack([column.expand(size) for column in columns], 1) if columns else torch.empty(1, 0)
@@ -286,6 +287,15 @@ def _decoded(model: CVAE, z: Tensor, given: Tensor, sample: bool = False) -> Ite
     for part, chosen in zip(z.split(CHUNK), given.split(CHUNK), strict=True):
         images = model.decode(part, chosen)
         yield images.sample().clamp(0, 1) if sample else images.mean
+
+
+def _require_known(model: CVAE, values: Mapping[str, Any]) -> None:
+    known = [variable.name for variable in model.conditions.variables]
+    for name, value in values.items():
+        if name == "label" and name not in known:
+            raise InputError(f"Label {value!r} was given to a model without labels. Leave the label out.")
+        if name not in known:
+            raise InputError(unknown("attribute", name, [name for name in known if name != "label"]))
 
 
 def _column(variable: Attribute, given: Any, optional: bool) -> Tensor:

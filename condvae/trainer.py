@@ -43,16 +43,17 @@ def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     options = _instantiated(config.trainer)
     callbacks: list[pl.Callback] = [ConfigFile(run, config), *(options.pop("callbacks") or [])]
+    if config.training.patience:
+        # before cvae.ckpt, which holds what they know
+        callbacks += [
+            EarlyStopping(MONITORED, mode="max", patience=config.training.patience),
+            ModelCheckpoint(run.path, "best", monitor=MONITORED, mode="max", enable_version_counter=False),
+        ]
     if options["enable_checkpointing"] is not False:
         options["plugins"] = [*(options["plugins"] or []), SafeCheckpointIO()]
         callbacks.append(
             ModelCheckpoint(run.path, run.checkpoint.stem, save_on_train_epoch_end=True, enable_version_counter=False)
         )
-    if config.training.patience:
-        callbacks += [
-            EarlyStopping(MONITORED, mode="max", patience=config.training.patience),
-            ModelCheckpoint(run.path, "best", monitor=MONITORED, mode="max", enable_version_counter=False),
-        ]
     shows_progress = options["enable_progress_bar"] is not False
     if shows_progress:
         callbacks.append(ProgressBar() if sys.stdout.isatty() else ProgressLines())

@@ -87,12 +87,15 @@ def measure(name: str, seed: int) -> None:
     if path.is_file() and json.loads(path.read_text("utf-8"))["config"] == config.to_dict():
         return
     run = Run(RUNS / f"{name}-{seed}")
+    if run.is_started and run.config() != config:
+        raise SystemExit(f"{run.path} was trained with other settings than recipe {name} has now. Delete it.")
     print(f"{name}, seed {seed}", flush=True)
     if not run.is_finished:
         resume(run.path) if run.is_started else fit(config, run.path)
     study = Study(run)
     known = load_evaluation(study)
-    found = asdict(evaluate(study, [part for part in PARTS if not getattr(known, part)]))
+    missing = [part for part in PARTS if not getattr(known, part)]
+    found = asdict(evaluate(study, missing) if missing else known)
     record = study.description["record"]
     found["minutes"] = {"value": record["seconds"] / 60}
     drawn = next(item for item in found["generation"] if (item["source"], item["mode"]) == ("prior", "mean"))

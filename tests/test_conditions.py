@@ -161,3 +161,16 @@ def test_setting_the_slant_sets_it_in_the_picture(mnist: Dataset, tmp_path: Path
     thin, thick = condvae.generate(trained, "1", attributes={"slant": 0.1, "thickness": [1.6, 3.6]}, z=[0, 0])
     assert thickness(torch.from_numpy(np.stack([thin, thick])) / 255).diff() > 0.5
     assert replace(config.model).conditions == trained.config.conditions
+
+
+def test_restyling_keeps_what_is_not_changed(mixed: CVAE) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (3, 1, 4, 4), dtype=np.uint8)
+    own = {"colour": ["red", "green", "red"], "size": [1.0, 2.0, 3.0]}
+    z = condvae.encode(mixed, x, "a", attributes=own)
+    assert (
+        condvae.reconstruct(mixed, x, "a", attributes=own) == condvae.generate(mixed, "a", attributes=own, z=z)
+    ).all()
+    changed = condvae.restyle(mixed, x, "a", "b", attributes=own, new_attributes={"size": 2.5})
+    wanted = condvae.generate(mixed, "b", attributes={**own, "size": 2.5}, z=z)
+    assert (changed == wanted).all()
+    assert condvae.reconstruct(mixed, x, "a").shape == x.shape, "what was left out stays left out"

@@ -115,7 +115,10 @@ def _control(variable: Attribute) -> gr.Radio | gr.Dropdown | gr.Slider:
     """Classes to choose from, or a slider over the usual range of a number."""
     name = variable.name
     if not variable.classes:
-        return gr.Slider(variable.low, variable.high, variable.mean, label=name, elem_id=name)
+        low, high = variable.low, variable.high
+        if not low < high:
+            low, high = variable.mean - variable.sd, variable.mean + variable.sd
+        return gr.Slider(low, high, min(max(variable.mean, low), high), label=name, elem_id=name)
     kind = gr.Radio if len(variable.classes) <= MOST_BUTTONS else gr.Dropdown
     return kind(list(variable.classes), value=variable.classes[0], label=name, elem_id=name)
 
