@@ -149,7 +149,7 @@ def figure(argv: Arguments) -> None:
 def report(argv: Arguments) -> None:
     """Draw all figures of a trained model, and write one self-contained HTML file with all that was measured of it.
 
-    Of what was not measured yet, the quick parts are.
+    Reconstruction, codes and accuracy are measured anew; the other parts are there if 'condvae evaluate' measured them.
 
     Example: condvae report runs/paper
     """

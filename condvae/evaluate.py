@@ -15,7 +15,7 @@ from condvae.errors import ConfigError, unknown
 from condvae.files import sha256, write_text
 from condvae.generation import Generation, Memorisation, measure_generation, measure_memorisation
 from condvae.metrics import Measurement, measure, squared_error
-from condvae.nats import Classifier, Likelihood, measure_likelihood
+from condvae.nats import Classifier, Nats, measure_likelihood
 from condvae.sampling import decode, draw, unit
 from condvae.score import Score, measure_score
 from condvae.study import Study
@@ -93,7 +93,7 @@ class Evaluation:
     reconstruction: Reconstruction | None = None
     codes: Codes | None = None
     accuracy: Accuracy | None = None
-    likelihood: Likelihood | None = None
+    likelihood: Nats | None = None
     classifier: Classifier | None = None
     generation: tuple[Generation, ...] = ()
     score: Score | None = None
@@ -164,7 +164,7 @@ def _reconstruction(study: Study, *_: Any) -> dict[str, Any]:
     similar = None
     if min(test.shape[-2:]) >= SSIM_SIDE:
         pairs = zip(test.split(1000), copies.split(1000), strict=True)
-        values: list[Any] = [ssim(theirs, ours, data_range=1.0, reduction="none") for ours, theirs in pairs]
+        values: list[Any] = [ssim(copy, real, data_range=1.0, reduction="none") for real, copy in pairs]
         similar = measure(torch.cat(values), "structural similarity with a Gaussian window of 11 x 11" + how)
     psnr = -10 * error.clamp(min=1e-10).log10()
     mse = measure(error, "mean squared error per pixel, pixels in [0, 1]" + how)

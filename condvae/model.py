@@ -66,6 +66,7 @@ class CVAE(nn.Module):
         self.posterior = _named("posterior", config.posterior, POSTERIORS)(encoder, encoder.width, config.latent)
         self.prior = _named("prior", config.prior, PRIORS)(self.conditions.width, config.latent)
         self.likelihood = _named("likelihood", config.likelihood, LIKELIHOODS)(decoder)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # for faster convolutions
 
     def encode(self, x: Tensor, given: Tensor) -> Distribution:
         """q(z|x,y): images float (B, C, H, W) in [0, 1] and conditions (B, D) to a distribution over (B, Z)."""

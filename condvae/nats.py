@@ -18,7 +18,7 @@ LABEL_SAMPLES = 20  # importance samples for each label but an image's own
 
 
 @dataclass(frozen=True)
-class Likelihood:
+class Nats:
     """How probable a model finds the test images. All are of the kind that `measures` says, and only such compare.
 
     Attributes:
@@ -77,7 +77,7 @@ def log_likelihood(model: CVAE, x: Tensor, given: Tensor, samples: int) -> Tenso
         return torch.cat([_log_mean_weight(model, images, rows, samples) for images, rows in parts])
 
 
-def measure_likelihood(study: Study, samples: int, images: int | None) -> tuple[Likelihood, Classifier | None]:
+def measure_likelihood(study: Study, samples: int, images: int | None) -> tuple[Nats, Classifier | None]:
     """Measure how probable the test images are, with K importance samples, on a class-balanced part of them or all.
 
     The bound and its parts are of all test images.
@@ -100,7 +100,7 @@ def measure_likelihood(study: Study, samples: int, images: int | None) -> tuple[
         table[torch.arange(len(shown)), labels[shown]] = own
         total = (table + study.label_frequencies.log()).logsumexp(1)
         marginal = measure(-total, f"{protocol}; {LABEL_SAMPLES} for each label but its own; labels as in training")
-    found = Likelihood(
+    found = Nats(
         measures=kind,
         bound=measure(-bound[0], everything),
         reconstruction=measure(-bound[1], everything),

@@ -133,7 +133,7 @@ def restyle(
     _require_known(model, changes)
     for index, variable in enumerate(model.conditions.variables):
         if variable.name in changes:
-            wanted[:, index] = _for_each(_column(variable, changes[variable.name], False)[:, None], len(x))[:, 0]
+            wanted[:, index] = _for_each(_column(variable, changes[variable.name], False), len(x))
     means, _ = encode_all(model, x, given)
     return draw_pixels(model, means, wanted)
 
@@ -323,7 +323,7 @@ def _column(variable: Attribute, given: Any, optional: bool) -> Tensor:
 def _for_each(given: Tensor, count: int) -> Tensor:
     if len(given) not in (1, count):
         raise InputError(f"There are {len(given)} labels for {count} images. Give one label for all or one for each.")
-    return given.expand(count, -1)
+    return given.expand(count, *given.shape[1:])
 
 
 def _detached(values: Any) -> Any:

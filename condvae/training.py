@@ -292,7 +292,6 @@ def _require_new(run: Run) -> None:
 def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any]) -> CVAE:
     torch.manual_seed(config.training.seed)
     model = CVAE(config.model, data.train.schema)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # for faster convolutions
     if config.training.start_at_mean and not checkpoint:
         decoder: Any = model.likelihood.decoder
         decoder.start_at(torch.from_numpy(data.train.images.mean(0) / 255))
@@ -318,6 +317,8 @@ def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any
 
 def _take_best(trainer: pl.Trainer, module: CVAEModule) -> None:
     """Go back to the weights of the best bound, where training waited for one."""
+    if not module.config.training.patience:
+        return
     for callback in trainer.checkpoint_callbacks:
         if isinstance(callback, ModelCheckpoint) and callback.monitor == MONITORED and callback.best_model_path:
             best = load_checkpoint(Path(callback.best_model_path))
