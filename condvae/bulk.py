@@ -106,7 +106,9 @@ def generate_files(
     return job.total
 
 
-def encode_files(run: Path, source: Path, out: Path, label: str | None = None) -> int:
+def encode_files(
+    run: Path, source: Path, out: Path, label: str | None = None, attributes: Attributes | None = None
+) -> int:
     """Encode the images of a folder or an archive; what an interrupted call has written is not encoded again.
 
     Args:
@@ -117,6 +119,8 @@ def encode_files(run: Path, source: Path, out: Path, label: str | None = None) -
         out: a path ending in .npz for the arrays `mean` and `stddev` of q(z|x,y), each float32 (B, Z), `labels`, and
             `files` (names, or numbers in an archive), in numbered files where there is more than one shard.
         label: the label of all images, where the source does not say it.
+        attributes: the model's other conditions by name, one value each; what can be measured of images, and is left
+            out, is measured.
 
     Returns:
         How many images there are.
@@ -135,6 +139,7 @@ def encode_files(run: Path, source: Path, out: Path, label: str | None = None) -
         "source": str(source.absolute()),
         "files": hashlib.sha256("\n".join(images.files).encode()).hexdigest(),
         "label": label,
+        **({"attributes": dict(attributes)} if attributes else {}),
     }
     job = Job(out, settings, len(images), _shard(model))
 
@@ -142,7 +147,7 @@ def encode_files(run: Path, source: Path, out: Path, label: str | None = None) -
         piece = images.read(start, stop, model.schema.shape)
         named = [label] * len(piece.files) if label is not None else piece.labels
         pixels = torch.from_numpy(piece.images)
-        given = conditions_of(model, pixels, named if model.conditions.classes else None)
+        given = conditions_of(model, pixels, named if model.conditions.classes else None, attributes)
         mean, stddev = encode_all(model, pixels, given)
         codes = {"mean": mean.numpy(), "stddev": stddev.numpy(), "files": np.array(piece.files)}
         return codes if named is None else {**codes, "labels": np.array(named)}

@@ -83,8 +83,8 @@ def measure_claims(study: Study, evaluation: Evaluation) -> list[Claim]:
     if not has_claims(study):
         raise ConfigError(
             f"The experiment's claims are about MNIST, labels and 2 latent dimensions; {study.run.path} was trained on "
-            f"'{study.data.source}' with {study.model.conditions.width} labels and {study.model.config.latent} latent "
-            "dimensions. Train with 'condvae train --recipe paper'."
+            f"'{study.data.source}' with the conditions {', '.join(study.model.config.conditions) or 'none'} and "
+            f"{study.model.config.latent} latent dimensions. Train with 'condvae train --recipe paper'."
         )
     return [
         label_decides(evaluation),

@@ -176,7 +176,7 @@ def generate(argv: Arguments) -> None:
     parser.add_argument("--count", type=int, default=1, help="images of each label (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="decides the draw from the prior (default: %(default)s)")
     _add_z(parser)
-    parser.add_argument("--set", nargs="+", metavar="NAME=VALUE", default=[], help="the model's other conditions")
+    _add_set(parser)
     parser.add_argument("--mixture", action="store_true", help="draw z from the mixture that 'condvae evaluate' fitted")
     parser.add_argument(
         "--out",
@@ -209,13 +209,15 @@ def encode(argv: Arguments) -> None:
     parser = _run_parser("encode", encode)
     parser.add_argument("source", type=Path, metavar="IMAGES", help="folder of image files, or path ending in .npz")
     parser.add_argument("--label", metavar="LABEL", help="the label of all images, where their folders do not say it")
+    _add_set(parser)
     parser.add_argument("--out", type=Path, required=True, help="new file ending in .npz: mean, stddev, labels, files")
     arguments = parser.parse_args(argv)
 
     from condvae.bulk import encode_files
 
+    attributes = _attributes(arguments.set)
     with _continuable():
-        count = encode_files(arguments.run, arguments.source, arguments.out, arguments.label)
+        count = encode_files(arguments.run, arguments.source, arguments.out, arguments.label, attributes)
     print(f"Encoded {count:,} images: {arguments.out}")
 
 
@@ -382,12 +384,30 @@ def _add_z(parser: ArgumentParser) -> None:
     )
 
 
+def _add_set(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        metavar="NAME=VALUE",
+        default=[],
+        help="the model's conditions other than the label, such as slant=0.5",
+    )
+
+
 def _attributes(settings: list[str]) -> dict[str, str]:
     """["slant=0.5"] as {"slant": "0.5"}."""
+    found: dict[str, str] = {}
     for setting in settings:
-        if "=" not in setting:
+        name, mark, value = setting.partition("=")
+        if not mark:
             raise ConfigError(f"--set {setting} says no value; write NAME=VALUE, such as slant=0.5.")
-    return dict(setting.split("=", 1) for setting in settings)
+        if name == "label":
+            raise ConfigError(f"--set {setting} sets the label; write --label {value}.")
+        if name in found:
+            raise ConfigError(f"--set says {name} twice, {found[name]} and {value}; write it once.")
+        found[name] = value
+    return found
 
 
 @contextmanager

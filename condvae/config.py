@@ -121,7 +121,8 @@ class TrainingConfig:
         adam_betas: how much of its running means of gradient and squared gradient Adam keeps in each step.
         schedule: of the step size: constant, or one-cycle (up to the peak, then down to 0, both in equal steps).
         peak: the share of all steps after which one-cycle has its largest step size, 0 to 1 (exclusive).
-        start_at_mean: let the decoder's first output be the mean training image rather than grey.
+        start_at_mean: let the decoder's first output be the mean training image rather than grey; of network conv its
+            mean colour.
         bf16: matrix products in bfloat16, where the processor has instructions for them; otherwise in float32.
         beta: weight of the KL term: 0 leaves it out as the experiment does, 1 is the evidence lower bound.
         warm_up: epochs in which the weight of the KL term rises from 0 to beta, in equal steps.
@@ -215,6 +216,12 @@ class Config:
             "training.samples": self.training.samples if self.training.samples > 1 else "",
             "training.free_bits": self.training.free_bits or "",
         }
+        _require(
+            not self.training.patience or self.trainer.get("limit_val_batches") != 0,
+            "trainer.limit_val_batches",
+            0,
+            f"more, as training.patience = {self.training.patience} waits for a better bound on held-out images",
+        )
         for name, value in needs_beta.items():
             _require(not value or self.training.beta > 0, name, value, "only with training.beta more than 0, such as 1")
 

@@ -1,5 +1,6 @@
 """Every source of labelled images becomes one `Dataset`: a training part and a test part."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -47,8 +48,8 @@ class LabelledImages:
         attributes: what else each image has, by name.
 
     Raises:
-        DataError: images and labels or attributes differ in number, there are none, a label has no class, or a number
-            is not finite.
+        DataError: images and labels or attributes differ in number, there are none, a label or a class of an attribute
+            does not exist, a number is not finite, or an attribute is called "label".
     """
 
     images: NDArray[np.uint8]
@@ -64,6 +65,8 @@ class LabelledImages:
             )
         if not len(self.images):
             raise DataError("There are no images; at least one is needed. Check the source.")
+        if "label" in self.attributes:
+            raise DataError("An attribute is called 'label', as the label itself is. Give it another name.")
         for name, column in {"label": Values(self.labels, self.classes), **self.attributes}.items():
             _check(name, column, len(self))
 
@@ -75,6 +78,11 @@ class LabelledImages:
         """(C, H, W) of one image."""
         _, channels, height, width = self.images.shape
         return channels, height, width
+
+    @property
+    def kinds(self) -> dict[str, tuple[str, ...]]:
+        """The classes of each attribute; none for numbers."""
+        return {name: column.classes for name, column in self.attributes.items()}
 
     @property
     def schema(self) -> Schema:
@@ -107,12 +115,35 @@ class Dataset:
         train: the images to train on.
         test: the images to measure on.
         validation: images held out of training, to decide by; None if there are none.
+
+    Raises:
+        DataError: the parts differ in shape, classes or attributes.
     """
 
     source: str
     train: LabelledImages
     test: LabelledImages
     validation: LabelledImages | None = None
+
+    def __post_init__(self) -> None:
+        for part in (self.test, self.validation or self.test):
+            for what, ours, theirs in (
+                ("shape (C, H, W)", self.train.shape, part.shape),
+                ("classes", self.train.classes, part.classes),
+                ("attributes", self.train.kinds, part.kinds),
+            ):
+                if ours != theirs:
+                    raise DataError(
+                        f"Training images have the {what} {ours}, and the others {theirs}; they must agree. Check the "
+                        "source."
+                    )
+
+    def digest(self, *settings: Any) -> str:
+        """A name for what is computed of these images with some settings, the same wherever they are."""
+        found = hashlib.sha256(repr((settings, self.train.classes, self.train.shape)).encode())
+        for part in (self.train, self.test):
+            found.update(part.images.tobytes() + part.labels.tobytes())
+        return found.hexdigest()[:16]
 
     def hold_out(self, count: int) -> "Dataset":
         """The same data with some of its training images as validation images, always the same ones; all if count is 0.
@@ -187,10 +218,16 @@ def prepared(data: Dataset, config: Config) -> Dataset:
 
 
 def _check(name: str, column: Values, count: int) -> None:
-    values, classes = column.values, column.classes
-    if len(values) != count:
+    values, classes = np.asarray(column.values), column.classes
+    if values.dtype.kind not in ("iu" if classes else "iuf"):
         raise DataError(
-            f"There are {count} images and {len(values)} values of '{name}'; each image needs exactly one. Check them."
+            f"The values of '{name}' are of type {values.dtype}; {'whole ' if classes else ''}numbers are needed. "
+            "Convert them."
+        )
+    if values.shape != (count,):
+        raise DataError(
+            f"There are {count} images, and values of '{name}' of the shape {values.shape}; each image needs exactly "
+            "one. Check them."
         )
     if classes and (values.min() < 0 or values.max() >= len(classes)):
         raise DataError(
@@ -210,8 +247,6 @@ def _read_idx_folder(folder: Path) -> tuple[LabelledImages, LabelledImages]:
     count = 1 + max(int(labels.max(initial=0)) for _, labels in parts)
     classes = tuple(str(label) for label in range(count))
     train, test = (LabelledImages(images, labels, classes) for images, labels in parts)
-    if train.shape != test.shape:
-        raise DataError(f"Training images are {train.shape} and test images {test.shape} (C, H, W); they must agree.")
     return train, test
 
 

@@ -57,7 +57,7 @@ def load_mixture(path: Path | str) -> MixturePrior:
     """
     run = Run(Path(path))
     run.describe()
-    again = f"Fit it with 'condvae evaluate {path} --only generation'."
+    again = f"Fit it with 'condvae evaluate {path} --only codes'."
     if not run.mixture.is_file():
         raise RunError(f"{path} has no mixture fitted to its codes. {again}")
     try:

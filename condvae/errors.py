@@ -49,4 +49,4 @@ def unknown(what: str, value: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = get_close_matches(value, names, n=1)
     suggestion = f" Did you mean '{near[0]}'?" if near else ""
-    return f"There is no {what} '{value}'.{suggestion} Known: {', '.join(names)}."
+    return f"There is no {what} '{value}'.{suggestion} Known: {', '.join(names) or 'none'}."

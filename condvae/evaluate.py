@@ -13,10 +13,10 @@ from torch import Tensor
 from condvae.density import fit_mixture
 from condvae.errors import ConfigError, unknown
 from condvae.files import sha256, write_text
-from condvae.generation import Generation, Memorisation, measure_generation, measure_memorisation
+from condvae.generation import FEWEST, Generation, Memorisation, measure_generation, measure_memorisation
 from condvae.metrics import Measurement, measure, squared_error
 from condvae.nats import Classifier, Nats, measure_likelihood
-from condvae.sampling import decode, draw, unit
+from condvae.sampling import CHUNK, decode, draw, unit
 from condvae.score import Score, measure_score
 from condvae.study import Study
 from condvae.styles import Leak, Obedience, measure_leak, measure_obedience
@@ -48,10 +48,12 @@ class Codes:
     Attributes:
         posterior_sd: standard deviation of q(z|x,y); near 0 where nothing keeps it from collapsing.
         code_sd: spread of the posterior means over the training images.
+        surprise: minus the log density of test codes under the ex-post mixture of the training codes.
     """
 
     posterior_sd: Measurement = field(metadata={"title": "posterior standard deviation"})
     code_sd: Measurement = field(metadata={"title": "spread of the codes"})
+    surprise: Measurement = field(metadata={"title": "-log density of test codes, ex-post mixture"})
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,11 @@ def _codes(study: Study, *_: Any) -> dict[str, Any]:
     sd = measure(
         study.test_codes[1].mean(1), "standard deviation of q(z|x,y), mean over latent dimensions, test images"
     )
-    return {"codes": Codes(sd, Measurement(spread, spread / sqrt(2 * count), count, protocol))}  # as for a Gaussian
+    spread_of_codes = Measurement(spread, spread / sqrt(2 * count), count, protocol)  # its error as for a Gaussian
+    parts = zip(study.test_codes[0].split(CHUNK), study.test_rows.split(CHUNK), strict=True)
+    density = torch.cat([study.mixture(study.model.conditions(rows)).log_prob(codes) for codes, rows in parts])
+    surprise = measure(-density, "nats, posterior means of test images, under the mixture fitted to training codes")
+    return {"codes": Codes(sd, spread_of_codes, surprise)}
 
 
 def _accuracy(study: Study, *_: Any) -> dict[str, Any]:
@@ -194,8 +200,7 @@ def _accuracy(study: Study, *_: Any) -> dict[str, Any]:
         "mixture": (draw(model, rows, 0, prior=study.mixture), "z from the ex-post mixture, fitted to training codes"),
         "prior": (draw(model, rows, 0), "z from the prior"),
     }
-    each = len(labels) // len(labels.unique())
-    protocol = f"share judged to be the label, {each} images a class, decoder mean, "
+    protocol = f"share judged to be the label, {study.sample_size}, decoder mean, "
     shares = {
         name: measure(judge.correct(decode(model, z, rows), labels), protocol + source)
         for name, (z, source) in sources.items()
@@ -212,7 +217,7 @@ def _likelihood(study: Study, samples: int, images: int | None) -> dict[str, Any
 
 def _generation(study: Study, *_: Any) -> dict[str, Any]:
     judge = study.judge
-    if judge is None:
+    if judge is None or len(study.test_labels) < FEWEST:
         return {}
     modes = ("mean", "sample") if study.model.likelihood.offset is not None else ("mean",)
     pairs = [(source, mode) for source in ("prior", "mixture") for mode in modes]

@@ -1,15 +1,15 @@
 """Two sets of images compared by their features or pixels: distances between distributions, and neighbours."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from condvae.metrics import Measurement
+from condvae.metrics import Measurement, bootstrap_error, measure
 
 CHUNK = 1000
 NEIGHBOURS = 5
-RESAMPLES = 20
 
 
 class Neighbourhood(NamedTuple):
@@ -45,32 +45,28 @@ def frechet_distance(real: Tensor, generated: Tensor, protocol: str) -> Measurem
     Heusel et al., https://arxiv.org/abs/1706.08500. It is biased upwards, the more the smaller the sets are: compare it
     to the same distance between two real sets of the same sizes.
     """
-    value = _frechet(real, generated)
-    generator = torch.Generator().manual_seed(0)
 
-    def resampled(points: Tensor) -> Tensor:
-        return points[torch.randint(len(points), (len(points),), generator=generator)]
+    def distance(chosen: Tensor, drawn: Tensor) -> float:
+        return _frechet(real[chosen], generated[drawn])
 
-    spread = torch.tensor([_frechet(resampled(real), resampled(generated)) for _ in range(RESAMPLES)])
-    return Measurement(value, spread.std().item(), len(generated), protocol)
+    error = bootstrap_error(distance, len(real), len(generated))
+    return Measurement(_frechet(real, generated), error, len(generated), protocol)
 
 
 def kernel_distance(real: Tensor, generated: Tensor, protocol: str) -> Measurement:
     """The squared maximum mean discrepancy of features (N, F) and (M, F) with a cubic kernel, unbiased.
 
-    Binkowski et al., https://arxiv.org/abs/1801.01401; the mean over subsets of 1000, and its error by their spread.
+    Binkowski et al., https://arxiv.org/abs/1801.01401; the mean over blocks of 1000 that share no image (two of half
+    the images where there are fewer), and its error by their spread. Between like sets it is below 0 half of the time.
+    It takes at least four images of each set.
     """
-    from torchmetrics.image.kid import KernelInceptionDistance
+    from torchmetrics.image.kid import poly_mmd
 
-    size = min(CHUNK, len(real), len(generated))
-    subsets = max(2, min(len(real), len(generated)) // size)
-    metric = KernelInceptionDistance(feature=_Given(real.shape[1]), subsets=subsets, subset_size=size)
-    metric.update(real, real=True)
-    metric.update(generated, real=False)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        mean, spread = metric.compute()
-    return Measurement(mean.item(), spread.item() / subsets**0.5, len(generated), protocol)
+    fewer = min(len(real), len(generated))
+    blocks = max(2, fewer // CHUNK)
+    pairs = zip(_blocks(real, blocks, fewer), _blocks(generated, blocks, fewer), strict=True)
+    distances = torch.stack([poly_mmd(*pair) for pair in pairs])
+    return replace(measure(distances, protocol), count=len(generated))
 
 
 def neighbourhood(real: Tensor, generated: Tensor) -> Neighbourhood:
@@ -108,6 +104,13 @@ def _frechet(real: Tensor, generated: Tensor) -> float:
     metric.update(real, real=True)
     metric.update(generated, real=False)
     return metric.compute().item()
+
+
+def _blocks(points: Tensor, blocks: int, count: int) -> list[Tensor]:
+    """Blocks of equal size out of as many points, chosen at random, as divide into them."""
+    size = count // blocks
+    order = torch.randperm(len(points), generator=torch.Generator().manual_seed(0))
+    return list(points[order[: blocks * size]].split(size))
 
 
 def _radii(points: Tensor) -> Tensor:

@@ -135,7 +135,7 @@ def _curves(study: Study, labels: Labels, z: Vectors) -> "Figure":
     panels = {
         "train_loss_epoch": f"training loss{dropout}{unit}",
         "test_mse": "test MSE, from the posterior mean",
-        "val_bound": f"unweighted bound, validation images{unit}",
+        "val_bound": "minus the mean error of validation images" if not unit else f"bound, validation images{unit}",
         "val_mse": "MSE of validation images, from the posterior mean",
     }
     series = {}
@@ -188,8 +188,8 @@ FIGURES = {
     ),
     "curves": Drawing(
         _curves,
-        "Training loss, and what was measured after each epoch, of validation images, or of test images, which decided "
-        "nothing.",
+        "The training loss, with the weight that its KL term had then, and what was measured after each epoch: the "
+        "unweighted bound of validation images, or the error of test images, which decided nothing.",
         applies=lambda study: (study.run.path / "metrics.csv").is_file(),
         needs="a metrics.csv",
     ),

@@ -9,10 +9,12 @@ from torch import Tensor
 from condvae.features import frechet_distance, kernel_distance, nearest_distance, neighbourhood
 from condvae.judge import Judge
 from condvae.metrics import Measurement, measure
-from condvae.sampling import decode, draw, seeded, unit
+from condvae.sampling import decode, draw, unit
+from condvae.seeds import seeded
 from condvae.study import Study
 
 MEMORISED = 1000  # images whose nearest training image is looked for
+FEWEST = 10  # test images for which distances between distributions mean anything
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,10 @@ def measure_generation(study: Study, judge: Judge, source: str, mode: str) -> Ge
         with seeded(3):
             others = torch.bernoulli(others)
     points = {name: judge.embed(images) for name, images in (("real", real), ("drawn", drawn), ("floor", others))}
-    each = len(labels) // len(labels.unique())
-    what = f"{each} images a class, z from the {source}, decoder {mode}"
-    against = f"{what}, judge's features, against the test images" + (", all binarised" if binary else "")
-    floor = f"{each} training images a class against the test images, judge's features"
+    what = f"{study.sample_size}, z from the {source}, decoder {mode}"
+    end = ", judge's features, against the test images" + (", all binarised" if binary else "")
+    against = what + end
+    floor = f"{len(labels):,} training images, as many of each class, none twice where there are enough{end}"
     correct = (judge.classify(points["drawn"]) == labels).float()
     pairs: dict[str, Any] = {
         "frechet": frechet_distance(points["real"], points["drawn"], against),
@@ -97,7 +99,7 @@ def measure_memorisation(study: Study) -> Memorisation:
     drawn = nearest_distance(decode(study.model, draw(study.model, rows, seed=0), rows), train)
     real = nearest_distance(unit(torch.from_numpy(study.data.test.images[shown.numpy()])), train)
     protocol = "root mean square difference of pixels in [0, 1] to the nearest of all training images, "
-    drawn_how = "decoder means, z from the prior, labels of the test images"
+    drawn_how = "decoder means, z from the prior, as many of each label as of the test images"
     copies = (drawn < real.quantile(0.01)).float()
     return Memorisation(
         measure(drawn, protocol + drawn_how),

@@ -4,7 +4,6 @@ The weights of the judge of MNIST ship with the package, so that figures are com
 other data a judge is trained when it is first needed, and kept in the cache.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from torch.nn import functional
 from condvae.data import Dataset, LabelledImages
 from condvae.errors import RunError
 from condvae.files import cache_folder, sha256, write_bytes, write_text
+from condvae.seeds import seeded
 
 WEIGHTS = Path(str(files("condvae"))) / "weights" / "judge-mnist.safetensors"
 BATCH = 50  # small batches stay in the cache: three times as fast on two cores as batches of 1000
@@ -83,10 +83,7 @@ def find_judge(data: Dataset) -> Judge:
     if data.source == "mnist":
         return load_judge(WEIGHTS)
     settings = _settings_for(len(data.train))
-    digest = hashlib.sha256(repr((settings, data.train.classes, data.train.shape)).encode())
-    for part in (data.train, data.test):
-        digest.update(part.images.tobytes() + part.labels.tobytes())
-    path = cache_folder() / "judges" / f"judge-{digest.hexdigest()[:16]}.safetensors"
+    path = cache_folder() / "judges" / f"judge-{data.digest(settings)}.safetensors"
     if not path.with_suffix(".json").is_file():  # which is written last
         _train_on_the_spot(data, settings, path)
     return load_judge(path)
@@ -174,7 +171,7 @@ def _settings_for(images: int) -> JudgeTraining:
 
 def _train_on_the_spot(data: Dataset, settings: JudgeTraining, path: Path) -> None:
     print(f"Training a judge of '{data.source}', once ({settings.epochs} epochs) ...", flush=True)
-    with torch.random.fork_rng(devices=[]):
+    with seeded():
         *_, (_, _, judge) = train_judge(*_tensors(data.train), len(data.train.classes), settings)
     accuracy = judge.correct(*_tensors(data.test)).mean().item()
     print(f"The judge is right about {accuracy:.2%} of the test images.", flush=True)

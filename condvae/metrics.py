@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 TINY = 1e-8
+RESAMPLES = 50
 
 
 class Style(NamedTuple):
@@ -97,6 +98,20 @@ def measure(values: Tensor, protocol: str) -> Measurement:
     count = values.numel()
     error = values.double().std().item() / sqrt(count) if count > 1 else 0.0
     return Measurement(values.double().mean().item(), error, count, protocol)
+
+
+def bootstrap_error(statistic: Callable[..., float], *counts: int) -> float:
+    """The standard error of a statistic that is no mean: its spread over RESAMPLES draws with replacement.
+
+    Efron, "Bootstrap methods: another look at the jackknife", 1979.
+
+    Args:
+        statistic: takes the positions of the items drawn, int64 (N,), for each of the counts.
+        counts: N, how many items there are; several for a statistic of several independent sets.
+    """
+    generator = torch.Generator().manual_seed(0)
+    draws = ([torch.randint(count, (count,), generator=generator) for count in counts] for _ in range(RESAMPLES))
+    return torch.tensor([statistic(*draw) for draw in draws], dtype=torch.float64).std().item()
 
 
 def squared_error(images: Tensor, others: Tensor) -> Tensor:

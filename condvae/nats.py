@@ -8,13 +8,16 @@ from torch import Tensor
 from torch.distributions import Independent
 
 from condvae.gaussian import divergence, gaussian
-from condvae.metrics import Measurement, measure
+from condvae.metrics import Measurement, bootstrap_error, measure
 from condvae.model import CVAE
-from condvae.sampling import CHUNK, evaluating, seeded
+from condvae.sampling import CHUNK, evaluating
+from condvae.seeds import seeded
 from condvae.study import Study
 
+BINS = 15  # of the calibration error
 ACTIVE = 0.01  # variance of a dimension's posterior means above which it is active
 LABEL_SAMPLES = 20  # importance samples for each label but an image's own
+BOUND, OWN, OTHERS = 11, 12, 13  # seeds of the samples of z, other than that of the binarised images
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Nats:
         active_units: how many dimensions are in use.
         nll: -log p(x|y).
         bits: the same in bits per dimension.
-        marginal: -log p(x), over the labels; None where there are not several.
+        marginal: -log p(x), over the labels; None where there are not several, or the model has other conditions too.
     """
 
     measures: str
@@ -86,9 +89,10 @@ def measure_likelihood(study: Study, samples: int, images: int | None) -> tuple[
     x, rows, labels = study.observed, study.test_rows, study.test_labels
     bound = _bounds(study)
     shown = study.balanced(images)
-    with seeded(1):
+    with seeded(OWN):
         own = log_likelihood(model, x[shown], rows[shown], samples)
-    protocol = f"{kind}, {samples} importance samples of z for each image, class-balanced test images"
+    tested = "class-balanced test images" if images else "all test images"
+    protocol = f"{kind}, {samples} importance samples of z for each image, {tested}"
     pixels = x[0].numel()
     bits = -own / (pixels * log(2)) + (model.likelihood.offset or 0.0)
     everything = f"{kind}, one sample of z, all test images"
@@ -96,10 +100,12 @@ def measure_likelihood(study: Study, samples: int, images: int | None) -> tuple[
     marginal, classifier = None, None
     if len(model.conditions.classes) > 1:
         table = _by_label(study, shown)
-        classifier = _classifier(table, labels[shown])
-        table[torch.arange(len(shown)), labels[shown]] = own
-        total = (table + study.label_frequencies.log()).logsumexp(1)
-        marginal = measure(-total, f"{protocol}; {LABEL_SAMPLES} for each label but its own; labels as in training")
+        also = ", given its other conditions" if len(model.conditions.variables) > 1 else ""
+        classifier = _classifier(table, labels[shown], tested + also)
+        if not also:
+            table[torch.arange(len(shown)), labels[shown]] = own
+            total = (table + study.label_frequencies.log()).logsumexp(1)
+            marginal = measure(-total, f"{protocol}; {LABEL_SAMPLES} for each label but its own; labels as in training")
     found = Nats(
         measures=kind,
         bound=measure(-bound[0], everything),
@@ -125,7 +131,7 @@ def _log_mean_weight(model: CVAE, x: Tensor, given: Tensor, samples: int) -> Ten
 def _bounds(study: Study) -> Tensor:
     """The bound of each test image and its two parts, (3, N)."""
     parts = []
-    with evaluating(study.model), seeded(0):
+    with evaluating(study.model), seeded(BOUND):
         for images, rows in zip(study.observed.split(CHUNK), study.test_rows.split(CHUNK), strict=True):
             parts.append(torch.stack(study.model.elbo(images, rows)))
     return torch.cat(parts, 1)
@@ -139,17 +145,22 @@ def _dimensions(study: Study) -> tuple[Tensor, str]:
         p = study.model.prior(study.model.conditions(study.test_rows))
         if isinstance(p, Independent):
             return divergence(q, p, means), "nats, test images, in closed form"
-    rows = torch.stack([means[study.test_labels == label].mean(0) for label in range(len(study.model.schema.classes))])
-    centre = rows[study.test_labels]
+    groups = study.test_labels if study.model.conditions.classes else torch.zeros_like(study.test_labels)
+    centres = {label: means[groups == label].mean(0) for label in groups.unique().tolist()}
+    centre = torch.stack([centres[label] for label in groups.tolist()])
     spread = (deviations.square() + (means - centre).square()).mean(0).log().expand_as(means)
-    how = "nats, test images, against a Gaussian around the mean of each label's codes: the prior does not divide it"
+    how = "nats, test images, against a Gaussian around the mean of each label's codes, as the prior has no such parts"
     return divergence(q, gaussian(centre, spread), means), how
 
 
 def _active_units(study: Study) -> Measurement:
-    count = (study.observed_codes[0].var(0) > ACTIVE).sum().item()
+    means = study.observed_codes[0]
+
+    def active(chosen: Tensor) -> float:
+        return (means[chosen].var(0, correction=0) > ACTIVE).sum().item()
+
     protocol = f"latent dimensions whose posterior mean varies by more than {ACTIVE} over test images (Burda et al.)"
-    return Measurement(count, 0.0, len(study.test_labels), protocol)
+    return Measurement(active(torch.arange(len(means))), bootstrap_error(active, len(means)), len(means), protocol)
 
 
 def _by_label(study: Study, shown: Tensor) -> Tensor:
@@ -158,19 +169,22 @@ def _by_label(study: Study, shown: Tensor) -> Tensor:
     for label in range(len(study.model.conditions.classes)):
         rows = study.test_rows[shown].clone()
         rows[:, 0] = label
-        with seeded(2, label):
+        with seeded(OTHERS, label):
             columns.append(log_likelihood(study.model, study.observed[shown], rows, LABEL_SAMPLES))
     return torch.stack(columns, 1)
 
 
-def _classifier(table: Tensor, labels: Tensor) -> Classifier:
+def _classifier(table: Tensor, labels: Tensor, tested: str) -> Classifier:
     from torchmetrics.functional.classification import multiclass_calibration_error
 
-    probabilities = table.softmax(1)
-    protocol = f"class-balanced test images, {LABEL_SAMPLES} importance samples for each label, labels equally probable"
-    correct = (table.argmax(1) == labels).float()
-    error = multiclass_calibration_error(probabilities, labels, num_classes=table.shape[1], n_bins=15).item()
+    probabilities, (count, classes) = table.softmax(1), table.shape
+
+    def calibration_error(chosen: Tensor) -> float:
+        return multiclass_calibration_error(probabilities[chosen], labels[chosen], classes, BINS).item()
+
+    protocol = f"{tested}, {LABEL_SAMPLES} importance samples for each label, labels equally probable"
+    error = calibration_error(torch.arange(count)), bootstrap_error(calibration_error, count)
     return Classifier(
-        measure(correct, f"share of {protocol}"),
-        Measurement(error, correct.std().item() / len(correct) ** 0.5, len(correct), f"15 bins, {protocol}"),
+        measure((table.argmax(1) == labels).float(), f"share of {protocol}"),
+        Measurement(*error, count, f"{BINS} bins, {protocol}"),
     )

@@ -6,7 +6,7 @@ conditions than the label, are numbers or class names by name, likewise.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,6 +19,7 @@ from condvae.config import Attribute
 from condvae.errors import InputError, unknown
 from condvae.metrics import MEASURES
 from condvae.model import CVAE
+from condvae.seeds import seeded
 
 Labels: TypeAlias = str | int | Sequence[str | int] | NDArray[Any] | Tensor | None
 Attributes: TypeAlias = Mapping[str, float | str | Sequence[float | str] | NDArray[Any] | Tensor]
@@ -155,27 +156,12 @@ def draw(model: CVAE, given: Tensor, seed: int | None = None, start: int = 0, pr
     if seed is not None and not 0 <= seed < 2**32:
         raise InputError(f"seed = {seed} is not possible; allowed: 0 to 4294967295.")
     source = prior or model.prior
-    with torch.random.fork_rng(devices=[], enabled=seed is not None), evaluating(model):
+    with evaluating(model):
         blocks = []
         for number, block in enumerate(given.split(BLOCK), start // BLOCK):
-            if seed is not None:
-                torch.manual_seed(derived_seed(seed, number))
-            blocks.append(source(model.conditions(block)).sample())
+            with seeded(seed, number) if seed is not None else nullcontext():
+                blocks.append(source(model.conditions(block)).sample())
         return torch.cat(blocks)
-
-
-@contextmanager
-def seeded(*parts: int) -> Iterator[None]:
-    """Everything random inside follows from the seed that these numbers give; the random state outside is kept."""
-    devices = range(torch.cuda.device_count())
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(derived_seed(*parts))
-        yield
-
-
-def derived_seed(*parts: int) -> int:
-    """One seed out of several numbers; neighbouring numbers give unrelated seeds, and zeros at the end do not count."""
-    return int(np.random.SeedSequence(parts).generate_state(1)[0])
 
 
 def decode(model: CVAE, z: Tensor, given: Tensor, sample: bool = False) -> Tensor:
@@ -304,8 +290,12 @@ def _column(variable: Attribute, given: Any, optional: bool) -> Tensor:
         if optional:
             return torch.tensor([torch.nan])
         allowed = ", ".join(variable.classes) or f"a number, usually {variable.low:.3g} to {variable.high:.3g}"
-        what = "label" if variable.name == "label" else f"value of '{variable.name}'"
-        raise InputError(f"This model needs a {what}. Choose from: {allowed}.")
+        if variable.name == "label":
+            raise InputError(f"This model needs a label. Choose from: {allowed}.")
+        raise InputError(
+            f"This model needs a value of '{variable.name}', as attributes={{'{variable.name}': ...}} or --set "
+            f"{variable.name}=VALUE. Choose from: {allowed}."
+        )
     values = np.atleast_1d(np.asarray(_detached(given), dtype=object)).tolist()
     if not values:
         raise InputError(f"The list of values of '{variable.name}' is empty; at least one is needed.")
@@ -322,7 +312,9 @@ def _column(variable: Attribute, given: Any, optional: bool) -> Tensor:
 
 def _for_each(given: Tensor, count: int) -> Tensor:
     if len(given) not in (1, count):
-        raise InputError(f"There are {len(given)} labels for {count} images. Give one label for all or one for each.")
+        raise InputError(
+            f"There are {len(given)} values of a condition for {count} images. Give one for all or one for each."
+        )
     return given.expand(count, *given.shape[1:])
 
 

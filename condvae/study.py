@@ -14,7 +14,8 @@ from condvae.density import fit_mixture, load_mixture, save_mixture
 from condvae.errors import DataError, RunError
 from condvae.judge import Judge, find_judge
 from condvae.priors import MixturePrior
-from condvae.sampling import decode, encode_all, seeded, unit
+from condvae.sampling import decode, encode_all, unit
+from condvae.seeds import seeded
 
 SAMPLES_PER_CLASS = 1000
 
@@ -24,25 +25,26 @@ class Study:
 
     Args:
         run: a finished run.
+        data: the images, where they do not come from the run's own source.
 
     Raises:
         RunError: the run is missing, unfinished or damaged.
     """
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    def __init__(self, run: Run, data: Dataset | None = None) -> None:
+        self.run, self.given_data = run, data
         self.description: dict[str, Any] = run.describe()
         self.config = Config.from_dict(self.description["config"])
         self.model = load(run.path)
 
     @cached_property
-    def data(self) -> Dataset:
-        """The data that the model was trained on.
+    def whole(self) -> Dataset:
+        """The data as its source has it, before some of it was held out.
 
         Raises:
-            DataError: the source cannot be had, or holds other images or classes than it did then.
+            DataError: the source cannot be had, or holds other images or classes than when the model was trained.
         """
-        data = prepared(load_data(self.config.data), self.config)
+        data = self.given_data or load_data(self.config.data)
         found = data.train.schema
         if (found.shape, found.classes) != (self.model.schema.shape, self.model.schema.classes):
             raise DataError(
@@ -50,6 +52,11 @@ class Study:
                 f"trained on images {self.model.schema.shape} of {len(self.model.schema.classes)}. Restore the data."
             )
         return data
+
+    @cached_property
+    def data(self) -> Dataset:
+        """The data that the model was trained on; raises what `whole` raises."""
+        return prepared(self.whole, self.config)
 
     @cached_property
     def observed(self) -> Tensor:
@@ -60,7 +67,7 @@ class Study:
     @cached_property
     def judge(self) -> Judge | None:
         """The classifier that judges generated images; None where there is only one class to tell."""
-        return find_judge(self.data) if len(self.data.train.classes) > 1 else None
+        return find_judge(self.whole) if len(self.whole.train.classes) > 1 else None
 
     @cached_property
     def train_codes(self) -> Tensor:
@@ -125,6 +132,13 @@ class Study:
         return decode(self.model, z.repeat(classes, 1), rows).unflatten(0, (classes, len(z)))
 
     @property
+    def sample_size(self) -> str:
+        """How many images `sample_labels` asks for, in words."""
+        if self.model.conditions.classes:
+            return f"{SAMPLES_PER_CLASS:,} images a class"
+        return f"{len(self.sample_labels):,} images"
+
+    @property
     def sample_labels(self) -> Tensor:
         """SAMPLES_PER_CLASS of each label, in order, int64 (N,)."""
         return torch.arange(len(self.model.schema.classes)).repeat_interleave(SAMPLES_PER_CLASS)
@@ -144,7 +158,7 @@ class Study:
     def examples(self, labels: Tensor, seed: int = 0) -> Tensor:
         """A training image for each label, drawn at random from those of that label: positions, int64 (N,).
 
-        For a label without training images it is drawn from all.
+        None is drawn twice where there are enough. For a label without training images it is drawn from all.
         """
         generator = torch.Generator().manual_seed(seed)
         chosen = torch.empty_like(labels)
@@ -153,7 +167,9 @@ class Study:
             if not len(candidates):
                 candidates = torch.arange(len(self.train_labels))
             wanted = labels == label
-            chosen[wanted] = candidates[torch.randint(len(candidates), (int(wanted.sum()),), generator=generator)]
+            rounds = -(-int(wanted.sum()) // len(candidates))
+            order = torch.cat([torch.randperm(len(candidates), generator=generator) for _ in range(rounds)])
+            chosen[wanted] = candidates[order[: wanted.sum()]]
         return chosen
 
     def rows(self, labels: Tensor, seed: int = 0) -> Tensor:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from condvae.metrics import MEASURES, Measurement, correlation, measure, style
+from condvae.metrics import MEASURES, TINY, Measurement, bootstrap_error, correlation, measure, style
 from condvae.sampling import decode, draw
 from condvae.study import Study
 
@@ -76,7 +76,13 @@ def style_agreement(study: Study) -> dict[str, Measurement]:
     chosen = torch.randperm(len(study.train_codes), generator=torch.Generator().manual_seed(0))[:SHARED_CODES]
     images = study.decoded(study.train_codes[chosen])
     found = style(images.flatten(0, 1))._asdict()
-    return {name: _mean_pair_correlation(found[name].unflatten(0, images.shape[:2]), name) for name in ("slant", "ink")}
+    how = f"between two labels at the same z, mean over pairs of labels, {len(chosen):,} codes of training images"
+    if len(study.model.conditions.variables) > 1:
+        how += ", attributes of training images"
+    return {
+        name: _mean_pair_correlation(found[name].unflatten(0, images.shape[:2]), f"correlation of {name} {how}")
+        for name in ("slant", "ink")
+    }
 
 
 def measure_obedience(study: Study) -> tuple[Obedience, ...]:
@@ -100,11 +106,14 @@ def _obedience(name: str, requested: Tensor, images: Tensor) -> Obedience:
     )
 
 
-def _mean_pair_correlation(values: Tensor, name: str) -> Measurement:
-    """The mean over all pairs of rows, (labels, N), with the spread of single labels' means as its error."""
-    count = len(values)
-    table = torch.tensor([[correlation(first, second) for second in values] for first in values])
-    mean_of_label = (table.sum(1) - table.diagonal()) / (count - 1)
-    protocol = f"correlation of {name} between two labels at the same z, {values.shape[1]} codes of training images"
-    found = measure(mean_of_label, f"{protocol}; mean over pairs of labels")
-    return Measurement(found.value, found.error, count * (count - 1) // 2, found.protocol)
+def _mean_pair_correlation(values: Tensor, protocol: str) -> Measurement:
+    """The mean correlation over all pairs of rows, (labels, N); 0 for a pair of which one does not vary."""
+    labels, count = values.shape
+
+    def mean_of_pairs(chosen: Tensor) -> float:
+        deviations = values[:, chosen].double()
+        deviations -= deviations.mean(1, keepdim=True)
+        directions = deviations / deviations.norm(dim=1, keepdim=True).clamp(min=TINY)
+        return (directions @ directions.T).triu(1).sum().item() / (labels * (labels - 1) / 2)
+
+    return Measurement(mean_of_pairs(torch.arange(count)), bootstrap_error(mean_of_pairs, count), count, protocol)

@@ -125,9 +125,8 @@ class ProgressLines(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
         measured = [f"loss {module.mean_loss():.4f}"]
         found = trainer.callback_metrics
-        measured += [
-            f"{name} {found[key]:.4{'g' if key == MONITORED else 'f'}}" for key, name in SHOWN.items() if key in found
-        ]
+        formats = {MONITORED: ".4g"}
+        measured += [f"{name} {found[key]:{formats.get(key, '.4f')}}" for key, name in SHOWN.items() if key in found]
         rate = f"{module.images_per_second:.0f} images/s"
         if trainer.is_global_zero:
             epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"

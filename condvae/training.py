@@ -28,7 +28,8 @@ from condvae.errors import ConfigError, RunError, TrainingError
 from condvae.files import require_empty
 from condvae.metrics import squared_error
 from condvae.model import CVAE
-from condvae.sampling import derived_seed, seeded, unit
+from condvae.sampling import unit
+from condvae.seeds import derived_seed, seeded
 from condvae.trainer import MONITORED, is_main_process, make_trainer, without_noise
 
 Batch = Sequence[Tensor]  # images uint8 (B, C, H, W), and conditions (B, D)
@@ -146,7 +147,8 @@ class CVAEModule(pl.LightningModule):
 
     def val_dataloader(self) -> DataLoader[Any]:
         part = self._on_device(self.data.validation or self.data.test)
-        order = torch.arange(len(part), device=part.tensors[0].device).split(EVALUATION_BATCH)
+        together = max(1, EVALUATION_BATCH // self.config.training.samples)
+        order = torch.arange(len(part), device=part.tensors[0].device).split(together)
         return DataLoader(part, sampler=order, batch_size=None, generator=torch.Generator())
 
     def configure_optimizers(self) -> Any:

@@ -9,8 +9,8 @@ from PIL import Image
 
 import condvae as package
 from condvae import bulk, cli
-from condvae.checkpoint import Run
-from condvae.config import Config
+from condvae.checkpoint import Run, save_model
+from condvae.config import Attribute, Config, ModelConfig, Schema
 from condvae.data import Dataset, LabelledImages
 from condvae.images import png
 from condvae.model import CVAE
@@ -213,6 +213,34 @@ def test_encode_one_folder_with_one_label(run: Run, model: CVAE, mnist: Dataset,
     condvae("encode", run.path, folder, "--label", 7, "--out", tmp_path / "codes.npz")
     expected = package.encode(model, mnist.test.images[:4], 7)
     np.testing.assert_allclose(np.load(tmp_path / "codes.npz")["mean"], expected, atol=1e-5)
+
+
+def test_other_conditions_are_set_by_name(tmp_path: Path, condvae: Cli) -> None:
+    config = ModelConfig(conditions=("label", "tone", "size"), encoder=(8,), decoder=(8,))
+    attributes = (Attribute("tone", ("warm", "cold")), Attribute("size", (), 2.0, 1.0, 1.0, 3.0))
+    made = CVAE(config, Schema((1, 5, 7), ("a", "b"), attributes)).eval()
+    run = Run(tmp_path / "run")
+    save_model(run, made, Config(model=config), {})
+    out = tmp_path / "drawn.npz"
+    condvae("generate", run.path, "--label", "b", "--count", 3, "--set", "tone=cold", "size=2.5", "--out", out)
+    given = {"tone": "cold", "size": 2.5}
+    images = np.load(out)["images"]
+    assert np.array_equal(images, package.generate(made, "b", attributes=given, count=3, seed=0))
+    condvae("encode", run.path, out, "--set", "tone=cold", "--set", "size=2.5", "--out", tmp_path / "codes.npz")
+    codes = np.load(tmp_path / "codes.npz")["mean"]
+    np.testing.assert_allclose(codes, package.encode(made, images, "b", attributes=given), atol=1e-6)
+    for wrong, message in (
+        (["size"], "--set size says no value"),
+        (["label=a"], "--set label=a sets the label; write --label a"),
+        (["size=1", "size=2"], "--set says size twice, 1 and 2"),
+        (["size=1", "tone=blue"], "There is no tone 'blue'. Choose one of warm, cold"),
+        (["size=big", "tone=warm"], "cannot be read as a number"),
+        (["tone=warm"], "needs a value of 'size'"),
+        (["tone=warm", "size=1", "sise=2"], "There is no attribute 'sise'. Did you mean 'size'?"),
+    ):
+        assert message in condvae.fails("generate", run.path, "--label", "a", "--set", *wrong, "--out", tmp_path / "x")
+        assert message in condvae.fails("encode", run.path, out, "--set", *wrong, "--out", tmp_path / "x.npz")
+    assert not list(tmp_path.glob("x*"))
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,7 @@ def short(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
 
 def trained(path: Path, data: Dataset, model: ModelConfig, training: TrainingConfig = BOUND) -> Study:
     fit(Config(model=model, training=training, trainer=SHORT), path, data)
-    study = Study(Run(path))
-    study.__dict__["data"] = data.with_attributes(model.conditions).hold_out(training.validation)
-    return study
+    return Study(Run(path), data)
 
 
 def measured(study: Study) -> dict[str, Measurement]:
@@ -98,6 +96,8 @@ def test_attributes(bars: Dataset, tmp_path: Path) -> None:
     assert [variable.name for variable in study.model.conditions.variables] == list(names)
     found = measured(study)
     assert "obedience, slant: requested against measured, correlation" in found
+    assert "given its other conditions" in found["classifier: accuracy of argmax p(x|y)"].protocol
+    assert "likelihood: -log p(x), nats" not in found, "it would be of one label's attributes only"
 
 
 def bars_with_tone(bars: Dataset) -> Dataset:
@@ -107,7 +107,9 @@ def bars_with_tone(bars: Dataset) -> Dataset:
     return Dataset("bars", toned(bars.train), toned(bars.test))
 
 
-@pytest.mark.parametrize("case", ["constant", "one class", "one image in a class", "1 x 1", "64 x 48 x 3"])
+@pytest.mark.parametrize(
+    "case", ["constant", "one class", "one image in a class", "1 x 1", "64 x 48 x 3", "one test image"]
+)
 @pytest.mark.parametrize("network", ["mlp", "conv"])
 def test_hostile_data(case: str, network: str, tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
@@ -124,7 +126,7 @@ def test_hostile_data(case: str, network: str, tmp_path: Path) -> None:
             labels[:] = np.arange(count) == 0
         return LabelledImages(images, labels, ("a", "b") if case != "one class" else ("a",))
 
-    data = Dataset("hostile", part(31), part(12))
+    data = Dataset("hostile", part(31), part(1 if case == "one test image" else 12))
     model = replace(SMALL, network=network, likelihood="gaussian", prior="gaussian")
     assert measured(trained(tmp_path / "run", data, model, replace(BOUND, validation=5)))
 
@@ -146,5 +148,28 @@ def test_what_is_not_possible(bars: Dataset, tmp_path: Path) -> None:
     study = trained(tmp_path / "run", bars, replace(SMALL, likelihood="bernoulli"))
     with pytest.raises(ConfigError, match=r"There is no part of the evaluation 'codez'. Did you mean 'codes'"):
         evaluate(study, ["codez"])
+    with pytest.raises(ConfigError, match=r"trainer\.limit_val_batches = 0 is not possible; allowed: more"):
+        Config(training=TrainingConfig(patience=1, validation=9), trainer={"limit_val_batches": 0})
     with pytest.raises(ConfigError, match="--is-samples 0 is not possible"):
         evaluate(study, ["likelihood"], samples=0)
+
+
+def test_no_real_image_is_taken_twice_where_there_are_enough(bars: Dataset, tmp_path: Path) -> None:
+    """The floor of distances would rise with repetitions, and models look better beside it."""
+    study = trained(tmp_path / "run", bars, SMALL, TrainingConfig(batch_size=30))
+    each = 90 // 3
+    chosen = study.examples(torch.arange(3).repeat_interleave(each))
+    assert sorted(chosen.tolist()) == list(range(90))
+    assert (study.train_labels[chosen] == torch.arange(3).repeat_interleave(each)).all()
+    counts = torch.bincount(study.examples(torch.zeros(70, dtype=torch.int64)))
+    assert sorted(counts[counts > 0].tolist()) == [2] * 20 + [3] * 10
+
+
+def test_the_judge_and_the_ceiling_do_not_depend_on_what_is_held_out(bars: Dataset, tmp_path: Path) -> None:
+    one, other = (
+        trained(tmp_path / str(count), bars, SMALL, TrainingConfig(batch_size=30, validation=count)) for count in (0, 9)
+    )
+    assert len(other.data.train) == len(one.data.train) - 9
+    assert one.judge is not None
+    assert other.judge is not None
+    assert one.judge.card == other.judge.card

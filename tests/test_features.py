@@ -31,6 +31,24 @@ def test_the_kernel_distance_is_unbiased_around_zero_for_the_same_distribution()
     assert other.value > 10 * other.error
 
 
+def test_the_kernel_distance_follows_its_definition() -> None:
+    real, generated = points(10), points(10)
+
+    def kernel(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return (a @ b.T / 8 + 1) ** 3
+
+    def distance(a: torch.Tensor, b: torch.Tensor) -> float:
+        own = [(kernel(x, x).sum() - kernel(x, x).trace()) / 20 for x in (a, b)]
+        return (own[0] + own[1] - 2 * kernel(a, b).mean()).item()
+
+    order = torch.randperm(10, generator=torch.Generator().manual_seed(0))
+    halves = [distance(real[part], generated[part]) for part in order.split(5)]
+    found = kernel_distance(real, generated, "")
+    assert found.value == pytest.approx(sum(halves) / 2, rel=1e-4)
+    assert found.error == pytest.approx(abs(halves[0] - halves[1]) / 2, rel=1e-4)
+    assert found.count == 10
+
+
 def test_neighbourhood_of_the_same_of_a_narrower_and_of_another_distribution() -> None:
     real = points(2000)
     same, narrow, other = (

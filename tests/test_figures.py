@@ -10,7 +10,7 @@ from PIL import Image
 import condvae as package
 from condvae.checkpoint import Run
 from condvae.config import Config, ModelConfig, TrainingConfig
-from condvae.data import Dataset, prepared
+from condvae.data import Dataset
 from condvae.gallery import FIGURES, GRID, draw_figure
 from condvae.study import Study
 from condvae.training import fit
@@ -98,8 +98,7 @@ def test_figures_of_other_models(bars, tmp_path: Path) -> None:
 
     model = ModelConfig(latent=1, encoder=(8,), decoder=(8,))
     fit(Config(model=model, trainer={"max_epochs": 1}), tmp_path / "run", bars)
-    other = Study(Run(tmp_path / "run"))
-    other.__dict__["data"] = bars
+    other = Study(Run(tmp_path / "run"), bars)
     for name in ("style", "compare", "reconstructions", "curves"):
         draw_figure(name, other)
     assert shown(draw_figure("compare", other))[0].shape == (5, 7, 3)
@@ -112,11 +111,10 @@ def test_figures_of_a_model_with_a_bound_and_attributes(bars: Dataset, tmp_path:
     model = ModelConfig(likelihood="bernoulli", conditions=("label", "slant"), encoder=(8,), decoder=(8,))
     training = TrainingConfig(beta=1, validation=10, batch_size=40)
     fit(Config(model=model, training=training, trainer={"max_epochs": 2}), tmp_path / "run", bars)
-    study = Study(Run(tmp_path / "run"))
-    study.__dict__["data"] = prepared(bars, study.config)
+    study = Study(Run(tmp_path / "run"), bars)
     for name in ("style", "compare", "manifold", "latent", "reconstructions", "curves"):
         drawn = draw_figure(name, study)
         assert drawn.axes
     titles = " ".join(axes.get_title() + axes.get_ylabel() for axes in draw_figure("curves", study).axes)
-    assert "unweighted bound" in titles
+    assert "bound, validation images, nats per image" in titles
     assert "test MSE" not in titles

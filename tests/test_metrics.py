@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from condvae.metrics import correlation, measure, neighbour_confusion, squared_error, style
+from condvae.metrics import bootstrap_error, correlation, measure, neighbour_confusion, squared_error, style
 
 
 def stroke(slant: float, width: float = 2.0) -> torch.Tensor:
@@ -40,6 +40,17 @@ def test_measure_and_squared_error() -> None:
     assert result.error == pytest.approx((14 / 3) ** 0.5 / 2)
     assert measure(torch.ones(1), "").error == 0
     assert squared_error(torch.ones(2, 1, 4, 4), torch.full((2, 1, 4, 4), 0.5)).tolist() == [0.25, 0.25]
+
+
+def test_the_bootstrap_error_of_a_mean_and_of_a_difference() -> None:
+    torch.manual_seed(0)
+    values, others = torch.randn(1000), 3 * torch.randn(500)
+    state = torch.get_rng_state()
+    found = bootstrap_error(lambda chosen: values[chosen].mean().item(), 1000)
+    assert found == pytest.approx(measure(values, "").error, rel=0.25)
+    apart = bootstrap_error(lambda one, two: (values[one].mean() - others[two].mean()).item(), 1000, 500)
+    assert apart == pytest.approx((1 / 1000 + 9 / 500) ** 0.5, rel=0.25)
+    assert torch.equal(state, torch.get_rng_state())
 
 
 def test_correlation() -> None:

@@ -18,7 +18,8 @@ from condvae.nats import log_likelihood
 from condvae.networks import ACTIVATIONS, NETWORKS, NORMS, Dropout
 from condvae.posteriors import POSTERIORS
 from condvae.priors import PRIORS
-from condvae.sampling import decode, draw, encode_all, seeded
+from condvae.sampling import decode, draw, encode_all
+from condvae.seeds import seeded
 
 DIGITS = Schema((1, 28, 28), tuple("0123456789"))
 MIXED = (Attribute("colour", ("red", "green", "blue")), Attribute("slant", (), 0.1, 0.3, -0.5, 0.8))

@@ -11,7 +11,8 @@ from condvae.checkpoint import Run, load
 from condvae.config import Config, ModelConfig, TrainingConfig
 from condvae.data import Dataset, prepared
 from condvae.errors import ConfigError
-from condvae.sampling import seeded, unit
+from condvae.sampling import unit
+from condvae.seeds import seeded
 from condvae.training import CVAEModule, fit, resume
 
 QUIET = {"enable_progress_bar": False}

@@ -41,7 +41,8 @@ def build_app(model: CVAE, title: str) -> gr.Blocks:
         return image_html(model, chosen, z, given), strip_html(model, chosen, z, given)
 
     with gr.Blocks(title=f"condvae: {title}", analytics_enabled=False) as app:
-        gr.Markdown(f"# {title}\nChoose a label and move the sliders: the label decides what is drawn, z its style.")
+        labelled = "Choose a label and move the sliders: the label decides what is drawn, z its style."
+        gr.Markdown(f"# {title}\n{labelled if model.conditions.classes else 'Move the sliders: z decides the image.'}")
         with gr.Row():
             with gr.Column():
                 choices = [_control(variable) for variable in variables]
