@@ -129,7 +129,9 @@ def figure(argv: Arguments) -> None:
     """
     parser = _parser("figure", figure)
     parser.add_argument(
-        "name", metavar="NAME", help="style, compare, manifold, latent, reconstructions, curves, radius or tsne"
+        "name",
+        metavar="NAME",
+        help="style, compare, attributes, manifold, latent, reconstructions, curves, radius or tsne",
     )
     _add_run(parser)
     parser.add_argument("--labels", nargs="+", metavar="LABEL", help="labels to draw (default: the figure's own)")

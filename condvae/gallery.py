@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 
 from condvae import figures
 from condvae.claims import RADII, accuracy_over_radius, has_claims
+from condvae.config import Attribute
 from condvae.errors import ConfigError, InputError, unknown
 from condvae.images import contact_sheet
-from condvae.sampling import as_vectors, draw_pixels, generate
+from condvae.sampling import as_conditions, as_vectors, draw, draw_pixels, generate
 from condvae.study import Study
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ PLANE_SIDE = 20
 TSNE_IMAGES = 5000
 TSNE_AXES = ("t-SNE 1", "t-SNE 2")
 PAIRS = 10
+STEPS = ("low", "", "", "middle", "", "", "high")
 
 Labels = Sequence[str] | None
 Vectors = Sequence[Sequence[float]] | None
@@ -90,6 +93,19 @@ def _compare(study: Study, labels: Labels, z: Vectors) -> "Figure":
     chosen = _labels(study, labels, ("4", "9"))
     images = np.stack([_drawn(study, label, vectors) for label in chosen])
     return figures.grids(images, vectors, 3, [_title(label) for label in chosen])
+
+
+def _attributes(study: Study, labels: Labels, z: Vectors) -> "Figure":
+    conditions = study.model.conditions
+    rows, names = [], []
+    for label in _labels(study, labels, ("3", "7")):
+        usual = draw(study.model, as_conditions(study.model, label, conditions.typical), seed=0).numpy()
+        for variable, style in product(_numbers(study), usual if z is None else _vectors(study, z, ())):
+            values = np.linspace(variable.low, variable.high, len(STEPS))
+            given = {**conditions.typical, variable.name: values}
+            rows.append(generate(study.model, label, attributes=given, z=style))
+            names.append(f"{_title(label)}\n{variable.name}\n{variable.low:.2g} to {variable.high:.2g}".lstrip())
+    return figures.tiles(np.stack(rows), STEPS, names)
 
 
 def _manifold(study: Study, labels: Labels, z: Vectors) -> "Figure":
@@ -167,6 +183,13 @@ FIGURES = {
         "Two labels at the same latent vectors, written under each image: the labels share the style.",
         options=("labels", "z"),
     ),
+    "attributes": Drawing(
+        _attributes,
+        "One attribute after the other moves from low to high, while the rest of the image stays at one style.",
+        options=("labels", "z"),
+        applies=lambda study: bool(_numbers(study)),
+        needs="a number, such as slant, among its conditions",
+    ),
     "manifold": Drawing(
         _manifold,
         "The latent plane of one label, decoded on a grid.",
@@ -211,6 +234,11 @@ FIGURES = {
 def _drawn(study: Study, label: str | None, z: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Images of one label at latent vectors (B, Z), with other conditions as they typically are."""
     return generate(study.model, label, attributes=study.model.conditions.typical, z=z)
+
+
+def _numbers(study: Study) -> list[Attribute]:
+    """The conditions that are numbers."""
+    return [variable for variable in study.model.conditions.variables if not variable.classes]
 
 
 def _title(label: str | None) -> str:

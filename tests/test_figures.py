@@ -8,19 +8,30 @@ import pytest
 from PIL import Image
 
 import condvae as package
-from condvae.checkpoint import Run
-from condvae.config import Config, ModelConfig, TrainingConfig
+from condvae.checkpoint import Run, save_model
+from condvae.config import Attribute, Config, ModelConfig, Schema, TrainingConfig
 from condvae.data import Dataset
 from condvae.gallery import FIGURES, GRID, draw_figure
+from condvae.model import CVAE
 from condvae.study import Study
 from condvae.training import fit
 
 from .conftest import Cli
 
 
+@pytest.fixture(scope="module")
+def slanted(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A model of digits and their slant, as it was before training."""
+    config = Config(model=ModelConfig(conditions=("label", "slant")))
+    schema = Schema((1, 28, 28), tuple("0123456789"), (Attribute("slant", (), 0.1, 0.2, -0.3, 0.5),))
+    made = Run(tmp_path_factory.mktemp("slanted"))
+    save_model(made, CVAE(config.model, schema), config, {})
+    return made
+
+
 @pytest.mark.parametrize("name", sorted(FIGURES))
-def test_every_figure_is_drawn(name: str, run: Run, tmp_path: Path, condvae: Cli) -> None:
-    subject = run.path / "autoencoder" if name == "tsne" else run.path
+def test_every_figure_is_drawn(name: str, run: Run, slanted: Run, tmp_path: Path, condvae: Cli) -> None:
+    subject = {"tsne": run.path / "autoencoder", "attributes": slanted.path}.get(name, run.path)
     labels = ["--labels", "4", "9"] if name == "tsne" else []
     for ending in ("png", "svg"):
         out = tmp_path / f"figure.{ending}"
@@ -115,6 +126,9 @@ def test_figures_of_a_model_with_a_bound_and_attributes(bars: Dataset, tmp_path:
     for name in ("style", "compare", "manifold", "latent", "reconstructions", "curves"):
         drawn = draw_figure(name, study)
         assert drawn.axes
+    for z in (None, [[0.5, -0.5]]):
+        low, *_, high = shown(draw_figure("attributes", study, ["left"], z))
+        assert (low != high).any()
     titles = " ".join(axes.get_title() + axes.get_ylabel() for axes in draw_figure("curves", study).axes)
     assert "bound, validation images, nats per image" in titles
     assert "test MSE" not in titles
