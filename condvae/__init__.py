@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from condvae.config import load_recipe as load_recipe
     from condvae.data import Dataset as Dataset
     from condvae.data import LabelledImages as LabelledImages
+    from condvae.data import Values as Values
     from condvae.data import load_data as load_data
     from condvae.density import load_mixture as load_mixture
     from condvae.errors import CondvaeError as CondvaeError
+    from condvae.evaluate import Evaluation as Evaluation
     from condvae.model import CVAE as CVAE
     from condvae.sampling import encode as encode
     from condvae.sampling import generate as generate
     from condvae.sampling import reconstruct as reconstruct
     from condvae.sampling import restyle as restyle
+    from condvae.study import Study as Study
     from condvae.training import fit as fit
     from condvae.training import resume as resume
 
@@ -35,9 +38,12 @@ _HOMES = {
     "CondvaeError": "errors",
     "Config": "config",
     "Dataset": "data",
+    "Evaluation": "evaluate",
     "LabelledImages": "data",
     "ModelConfig": "config",
+    "Study": "study",
     "TrainingConfig": "config",
+    "Values": "data",
     "encode": "sampling",
     "fit": "training",
     "generate": "sampling",

@@ -69,9 +69,10 @@ class Claim:
 
 
 def has_claims(study: Study) -> bool:
-    """Whether the experiment's claims are about a model of this kind: labelled MNIST digits and a latent plane."""
-    model = study.model
-    return model.config.latent == 2 and model.config.conditions == ("label",) and study.data.source == "mnist"
+    """Whether the experiment's claims are about a model of this kind: labelled MNIST, and N(0, I) over a plane."""
+    config = study.model.config
+    kind = config.latent, config.conditions, config.prior, study.config.data
+    return kind == (2, ("label",), "standard", "mnist")
 
 
 def measure_claims(study: Study, evaluation: Evaluation) -> list[Claim]:
@@ -82,9 +83,10 @@ def measure_claims(study: Study, evaluation: Evaluation) -> list[Claim]:
     """
     if not has_claims(study):
         raise ConfigError(
-            f"The experiment's claims are about MNIST, labels and 2 latent dimensions; {study.run.path} was trained on "
-            f"'{study.data.source}' with the conditions {', '.join(study.model.config.conditions) or 'none'} and "
-            f"{study.model.config.latent} latent dimensions. Train with 'condvae train --recipe paper'."
+            "The experiment's claims are about MNIST, labels, 2 latent dimensions and the prior N(0, I); "
+            f"{study.run.path} was trained on '{study.config.data}' with the conditions "
+            f"{', '.join(study.model.config.conditions) or 'none'}, {study.model.config.latent} latent dimensions and "
+            f"the prior '{study.model.config.prior}'. Train with 'condvae train --recipe paper'."
         )
     return [
         label_decides(evaluation),

@@ -102,6 +102,9 @@ def evaluate(argv: Arguments) -> None:
         help="reconstruction, codes, accuracy, likelihood, leak, obedience, memorisation, generation or score "
         "(default: all)",
     )
+    parser.add_argument(
+        "--mixture", action="store_true", help="score, obedience, memorisation: z from the ex-post mixture"
+    )
     samples, images = "importance samples of log p(x|y)", "test images for it, class-balanced, or all"
     parser.add_argument("--is-samples", type=int, default=500, metavar="K", help=f"{samples} (default: %(default)s)")
     parser.add_argument("--images", default="1000", metavar="N", help=f"{images} (default: %(default)s)")
@@ -111,12 +114,14 @@ def evaluate(argv: Arguments) -> None:
     study = _study(arguments)
 
     from condvae.claims import assess
+    from condvae.evaluate import Choices
     from condvae.evaluate import evaluate as measure
     from condvae.report import summary
 
     count = None if arguments.images == "all" else int(arguments.images)
+    choices = Choices(arguments.is_samples, count, "mixture" if arguments.mixture else "prior")
     with _continuable():
-        evaluation = measure(study, arguments.only, arguments.is_samples, count)
+        evaluation = measure(study, arguments.only, choices)
     claims = assess(study, evaluation) if evaluation.accuracy else []
     print(summary(evaluation, claims))
     print(f"\nWritten: {study.run.evaluation}")

@@ -24,7 +24,8 @@ class Conditions(nn.Module):
     Args:
         names: the conditions, in their order.
         schema: what the data has.
-        dropout: probability of hiding each condition of each image in training.
+        dropout: probability of hiding all conditions of an image in training and, where there are several, of hiding
+            each by itself.
 
     Attributes:
         variables: the conditions, D of them; the label is the first, if it is there.
@@ -63,7 +64,10 @@ class Conditions(nn.Module):
             return torch.zeros(len(given), 0, device=given.device)
         rows = given.view(len(given), -1)
         if self.training and self.dropout:
-            rows = rows.float().masked_fill(torch.rand(rows.shape, device=rows.device) < self.dropout, torch.nan)
+            hidden = torch.rand(len(rows), 1, device=rows.device) < self.dropout
+            if len(self.variables) > 1:
+                hidden = hidden | (torch.rand(rows.shape, device=rows.device) < self.dropout)
+            rows = rows.float().masked_fill(hidden, torch.nan)
         columns = zip(self.variables, rows.unbind(1), strict=True)
         return torch.cat([_vector(variable, column) for variable, column in columns], 1)
 

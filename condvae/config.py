@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from importlib.resources import files
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -102,6 +103,12 @@ class ModelConfig:
             _require(0 <= getattr(self, name) < 1, f"model.{name}", getattr(self, name), "0 to 1 (exclusive)")
         _require(self.blocks >= 0, "model.blocks", self.blocks, "0 or more")
         known = self.conditions
+        _require(
+            not self.condition_dropout or bool(known),
+            "model.condition_dropout",
+            self.condition_dropout,
+            "0, as model.conditions is empty and there is none to hide",
+        )
         _require(len(set(known)) == len(known), "model.conditions", list(known), "each condition once")
         _require("label" not in known[1:], "model.conditions", list(known), "the label, if there, as the first")
         for name in ("encoder", "decoder"):
@@ -158,7 +165,7 @@ class TrainingConfig:
         _require(self.batch_size >= 1, "training.batch_size", self.batch_size, "at least 1")
         _require(self.optimizer in OPTIMIZERS, "training.optimizer", repr(self.optimizer), ", ".join(OPTIMIZERS))
         for name in ("learning_rate", "muon_learning_rate"):
-            _require(getattr(self, name) > 0, f"training.{name}", getattr(self, name), "more than 0")
+            _require(0 < getattr(self, name) < inf, f"training.{name}", getattr(self, name), "more than 0")
         betas = self.adam_betas
         _require(
             len(betas) == 2 and all(0 <= b < 1 for b in betas),
@@ -169,7 +176,7 @@ class TrainingConfig:
         _require(0 < self.peak < 1, "training.peak", self.peak, "0 to 1 (both exclusive)")
         _require(self.schedule in SCHEDULES, "training.schedule", repr(self.schedule), ", ".join(SCHEDULES))
         for name in ("beta", "warm_up", "free_bits", "validation", "patience"):
-            _require(getattr(self, name) >= 0, f"training.{name}", getattr(self, name), "0 or more")
+            _require(0 <= getattr(self, name) < inf, f"training.{name}", getattr(self, name), "0 or more")
         _require(self.samples >= 1, "training.samples", self.samples, "at least 1")
         _require(
             not (self.free_bits and self.samples > 1),
@@ -215,6 +222,7 @@ class Config:
             "model.prior": self.model.prior if self.model.prior != "standard" else "",
             "training.samples": self.training.samples if self.training.samples > 1 else "",
             "training.free_bits": self.training.free_bits or "",
+            "training.warm_up": self.training.warm_up or "",
         }
         _require(
             not self.training.patience or self.trainer.get("limit_val_batches") != 0,

@@ -22,10 +22,12 @@ class Values:
     Attributes:
         values: (N,), numbers, or indices into `classes`.
         classes: the name of each class; empty for numbers.
+        measured: whether condvae measured it of the images, as it does where the data does not say it.
     """
 
     values: NDArray[Any]
     classes: tuple[str, ...] = ()
+    measured: bool = False
 
     def describe(self, name: str) -> Attribute:
         """What a model must know of it; numbers by their mean, standard deviation and first and last hundredth."""
@@ -167,18 +169,23 @@ class Dataset:
 
         Raises:
             ConfigError: the data has not such an attribute, and it cannot be measured.
+            DataError: the data has an attribute of its own under the name of a measure.
         """
-        missing = [name for name in names if name not in {"label", *self.train.attributes}]
-        if not missing:
-            return self
         from condvae.metrics import MEASURES, measured
 
-        for name in missing:
-            if name not in MEASURES:
-                raise ConfigError(unknown("condition", name, ["label", *self.train.attributes, *MEASURES]))
+        known = self.train.attributes
+        missing = [name for name in names if name not in {"label", *known}]
+        for name in names:
+            if name in missing and name not in MEASURES:
+                raise ConfigError(unknown("condition", name, ["label", *known, *MEASURES]))
+            if name in known and name in MEASURES and not known[name].measured:
+                raise DataError(f"The data has a '{name}', which condvae measures of images. Give it another name.")
+        if not missing:
+            return self
 
         def extended(part: LabelledImages) -> LabelledImages:
-            columns = {name: Values(values) for name, values in measured(part.images, missing).items()}
+            found = measured(part.images, missing).items()
+            columns = {name: Values(values, measured=True) for name, values in found}
             return replace(part, attributes={**part.attributes, **columns})
 
         validation = self.validation and extended(self.validation)

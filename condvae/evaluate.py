@@ -18,11 +18,9 @@ from condvae.metrics import Measurement, measure, squared_error
 from condvae.nats import Classifier, Nats, measure_likelihood
 from condvae.sampling import CHUNK, decode, draw, unit
 from condvae.score import Score, measure_score
-from condvae.study import Study
+from condvae.study import SOURCES, Study
 from condvae.styles import Leak, Obedience, measure_leak, measure_obedience
 
-IS_SAMPLES = 500
-IS_IMAGES = 1000
 SSIM_SIDE = 11  # of its window: smaller images have no SSIM
 
 
@@ -79,6 +77,7 @@ class Evaluation:
 
     Attributes:
         weights: SHA-256 digest of the weights that were measured.
+        judge: the classifier that judged, and how often it is right itself; None if none was asked.
         reconstruction: of the test images.
         codes: of the training and test images.
         accuracy: conditional accuracy.
@@ -92,6 +91,7 @@ class Evaluation:
     """
 
     weights: str
+    judge: str | None = None
     reconstruction: Reconstruction | None = None
     codes: Codes | None = None
     accuracy: Accuracy | None = None
@@ -105,7 +105,7 @@ class Evaluation:
 
     def figures(self) -> Iterator[tuple[str, str, Measurement]]:
         """Every figure: its part, its title, and itself."""
-        for part in fields(self)[1:]:
+        for part in fields(self)[2:]:
             sections = getattr(self, part.name) or ()
             for section in sections if isinstance(sections, tuple) else (sections,):
                 yield from ((_heading(part.name, section), *figure) for figure in _figures(section))
@@ -114,29 +114,49 @@ class Evaluation:
 QUICK = ("reconstruction", "codes", "accuracy")
 
 
-def evaluate(
-    study: Study, parts: Sequence[str] = (), samples: int = IS_SAMPLES, images: int | None = IS_IMAGES
-) -> Evaluation:
+@dataclass(frozen=True)
+class Choices:
+    """What of the protocol can be chosen.
+
+    Attributes:
+        samples: importance samples for each image.
+        images: test images for the importance samples, class-balanced; all if None.
+        source: where z is from in the parts score, obedience and memorisation, one of SOURCES; generation and accuracy
+            have each.
+
+    Raises:
+        ConfigError: a choice is not possible.
+    """
+
+    samples: int = 500
+    images: int | None = 1000
+    source: str = "prior"
+
+    def __post_init__(self) -> None:
+        for name, value in (("--is-samples", self.samples), ("--images", self.images)):
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} {value} is not possible; allowed: 1 or more.")
+        if self.source not in SOURCES:
+            raise ConfigError(unknown("source of z", self.source, SOURCES))
+
+
+def evaluate(study: Study, parts: Sequence[str] = (), choices: Choices | None = None) -> Evaluation:
     """Measure a trained model on its data; the same model gives the same figures.
 
     Args:
         study: the run.
         parts: what to measure, names of PARTS; all if empty. What evaluation.json holds of these weights is kept.
-        samples: importance samples for each image.
-        images: test images for the importance samples, class-balanced; all if None.
+        choices: of the protocol; the usual ones if left out.
 
     Raises:
-        ConfigError: there is no such part, or a number is not possible.
+        ConfigError: there is no such part.
     """
     for part in parts:
         if part not in PARTS:
             raise ConfigError(unknown("part of the evaluation", part, PARTS))
-    for name, value in (("--is-samples", samples), ("--images", images)):
-        if value is not None and value < 1:
-            raise ConfigError(f"{name} {value} is not possible; allowed: 1 or more.")
     found = load_evaluation(study)
     for part in parts or PARTS:
-        found = replace(found, **PARTS[part](study, samples, images))
+        found = replace(found, **PARTS[part](study, choices or Choices()))
         save_evaluation(study, found)
     return found
 
@@ -156,12 +176,12 @@ def save_evaluation(study: Study, evaluation: Evaluation) -> None:
     write_text(study.run.evaluation, json.dumps(asdict(evaluation), indent=2) + "\n")
 
 
-def _reconstruction(study: Study, *_: Any) -> dict[str, Any]:
+def _reconstruction(study: Study, _: Choices) -> dict[str, Any]:
     from torchmetrics.functional.image import structural_similarity_index_measure as ssim
 
     test = unit(torch.from_numpy(study.data.test.images))
     copies = decode(study.model, study.test_codes[0], study.test_rows)
-    how = ", test images decoded from their posterior mean"
+    how = f", test images decoded from their posterior mean{study.seen}"
     error = squared_error(test, copies)
     similar = None
     if min(test.shape[-2:]) >= SSIM_SIDE:
@@ -173,21 +193,21 @@ def _reconstruction(study: Study, *_: Any) -> dict[str, Any]:
     return {"reconstruction": Reconstruction(mse, measure(psnr, "mean over images of -10 log10 MSE" + how), similar)}
 
 
-def _codes(study: Study, *_: Any) -> dict[str, Any]:
+def _codes(study: Study, _: Choices) -> dict[str, Any]:
     count = len(study.train_codes)
     spread = study.train_codes.double().std(0).mean().item() if count > 1 else 0.0
     protocol = "standard deviation of the posterior means over training images, mean over latent dimensions"
-    sd = measure(
-        study.test_codes[1].mean(1), "standard deviation of q(z|x,y), mean over latent dimensions, test images"
-    )
+    how = f"standard deviation of q(z|x,y), mean over latent dimensions, test images{study.seen}"
+    sd = measure(study.test_codes[1].mean(1), how)
     spread_of_codes = Measurement(spread, spread / sqrt(2 * count), count, protocol)  # its error as for a Gaussian
     parts = zip(study.test_codes[0].split(CHUNK), study.test_rows.split(CHUNK), strict=True)
     density = torch.cat([study.mixture(study.model.conditions(rows)).log_prob(codes) for codes, rows in parts])
-    surprise = measure(-density, "nats, posterior means of test images, under the mixture fitted to training codes")
+    how = f"nats, posterior means of test images, under the mixture fitted to those of training images{study.seen}"
+    surprise = measure(-density, how)
     return {"codes": Codes(sd, spread_of_codes, surprise)}
 
 
-def _accuracy(study: Study, *_: Any) -> dict[str, Any]:
+def _accuracy(study: Study, _: Choices) -> dict[str, Any]:
     judge, model = study.judge, study.model
     if judge is None or not model.conditions.classes:
         return {}
@@ -197,45 +217,43 @@ def _accuracy(study: Study, *_: Any) -> dict[str, Any]:
     sources: dict[str, tuple[Tensor, str]] = {
         "encoded": (study.train_codes[study.examples(labels)], "z of training images of that label"),
         "gaussian": (draw(model, rows, 0, prior=gaussians), "z from one Gaussian per class, fitted to training codes"),
-        "mixture": (draw(model, rows, 0, prior=study.mixture), "z from the ex-post mixture, fitted to training codes"),
-        "prior": (draw(model, rows, 0), "z from the prior"),
+        "mixture": (study.draw(rows, 0, "mixture"), "z from the ex-post mixture, fitted to training codes"),
+        "prior": (study.draw(rows, 0), "z from the prior"),
     }
     protocol = f"share judged to be the label, {study.sample_size}, decoder mean, "
     shares = {
         name: measure(judge.correct(decode(model, z, rows), labels), protocol + source)
         for name, (z, source) in sources.items()
     }
-    return {"accuracy": Accuracy(**shares)}
+    return {"accuracy": Accuracy(**shares), "judge": judge.description}
 
 
-def _likelihood(study: Study, samples: int, images: int | None) -> dict[str, Any]:
+def _likelihood(study: Study, choices: Choices) -> dict[str, Any]:
     if not study.config.has_bound:
         return {}
-    likelihood, classifier = measure_likelihood(study, samples, images)
+    likelihood, classifier = measure_likelihood(study, choices.samples, choices.images)
     return {"likelihood": likelihood, "classifier": classifier}
 
 
-def _generation(study: Study, *_: Any) -> dict[str, Any]:
+def _generation(study: Study, _: Choices) -> dict[str, Any]:
     judge = study.judge
     if judge is None or len(study.test_labels) < FEWEST:
         return {}
-    modes = ("mean", "sample") if study.model.likelihood.offset is not None else ("mean",)
-    pairs = [(source, mode) for source in ("prior", "mixture") for mode in modes]
-    return {"generation": tuple(measure_generation(study, judge, source, mode) for source, mode in pairs)}
+    return {"generation": measure_generation(study, judge), "judge": judge.description}
 
 
-def _score(study: Study, *_: Any) -> dict[str, Any]:
-    return {"score": measure_score(study)} if study.model.conditions.classes else {}
+def _score(study: Study, choices: Choices) -> dict[str, Any]:
+    return {"score": measure_score(study, choices.source)} if study.model.conditions.classes else {}
 
 
-PARTS: dict[str, Callable[[Study, int, int | None], dict[str, Any]]] = {
+PARTS: dict[str, Callable[[Study, Choices], dict[str, Any]]] = {
     "reconstruction": _reconstruction,
     "codes": _codes,
     "accuracy": _accuracy,
     "likelihood": _likelihood,
-    "leak": lambda study, *_: {"leak": measure_leak(study)},
-    "obedience": lambda study, *_: {"obedience": measure_obedience(study)},
-    "memorisation": lambda study, *_: {"memorisation": measure_memorisation(study)},
+    "leak": lambda study, _: {"leak": measure_leak(study)},
+    "obedience": lambda study, choices: {"obedience": measure_obedience(study, choices.source)},
+    "memorisation": lambda study, choices: {"memorisation": measure_memorisation(study, choices.source)},
     "generation": _generation,
     "score": _score,
 }
@@ -243,7 +261,8 @@ PARTS: dict[str, Callable[[Study, int, int | None], dict[str, Any]]] = {
 
 def _heading(part: str, section: Any) -> str:
     if isinstance(section, Generation):
-        return f"generation, z from the {section.source}, decoder {section.mode}"
+        end = ", no condition" if section.conditions == "none" else ""
+        return f"generation, z from the {section.source}, decoder {section.mode}{end}"
     return f"obedience, {section.name}" if isinstance(section, Obedience) else part
 
 

@@ -151,7 +151,7 @@ def _curves(study: Study, labels: Labels, z: Vectors) -> "Figure":
     panels = {
         "train_loss_epoch": f"training loss{dropout}{unit}",
         "test_mse": "test MSE, from the posterior mean",
-        "val_bound": "minus the mean error of validation images" if not unit else f"bound, validation images{unit}",
+        "val_bound" if study.config.has_bound else "": f"bound, validation images{unit}",
         "val_mse": "MSE of validation images, from the posterior mean",
     }
     series = {}

@@ -1,17 +1,18 @@
 """How good the images are that a model draws: do they obey their label, do they look real, are they as diverse."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from condvae.features import frechet_distance, kernel_distance, nearest_distance, neighbourhood
 from condvae.judge import Judge
-from condvae.metrics import Measurement, measure
-from condvae.sampling import decode, draw, unit
+from condvae.metrics import Measurement, bootstrap_error, measure
+from condvae.sampling import decode, unit
 from condvae.seeds import seeded
-from condvae.study import Study
+from condvae.study import SOURCES, Study
 
 MEMORISED = 1000  # images whose nearest training image is looked for
 FEWEST = 10  # test images for which distances between distributions mean anything
@@ -24,7 +25,8 @@ class Generation:
     Attributes:
         source: where z is from: prior, or mixture (the ex-post density of the codes).
         mode: mean or sample, of p(x|z,y).
-        accuracy: share of images that the judge takes for their label; None for a model without labels.
+        conditions: given, or none: drawn with the null condition, of a model trained to do without.
+        accuracy: share of images that the judge takes for their label; None where no label was given.
         frechet: Frechet distance to the test images, in the judge's features.
         frechet_floor: the same of as many training images.
         kernel: kernel distance, likewise.
@@ -37,6 +39,7 @@ class Generation:
 
     source: str
     mode: str
+    conditions: str
     accuracy: Measurement | None = field(metadata={"title": "conditional accuracy"})
     frechet: Measurement = field(metadata={"title": "Frechet distance"})
     frechet_floor: Measurement = field(metadata={"title": "Frechet distance, real against real"})
@@ -55,61 +58,101 @@ class Memorisation:
     Attributes:
         generated: from images drawn to their nearest training image.
         real: from test images, which cannot be copies, to theirs.
-        copies: share of images drawn that are nearer than all but one in a hundred test images.
+        reconstructed: from reconstructions of those, which are as smooth as images drawn, and so lie nearer.
+        copies: share of images drawn that are nearer than all but one in a hundred reconstructions.
     """
 
     generated: Measurement = field(metadata={"title": "nearest training image, of images drawn"})
     real: Measurement = field(metadata={"title": "nearest training image, of test images"})
-    copies: Measurement = field(metadata={"title": "images drawn nearer than 99% of test images"})
+    reconstructed: Measurement = field(metadata={"title": "nearest training image, of reconstructed test images"})
+    copies: Measurement = field(metadata={"title": "images drawn nearer than 99% of reconstructions"})
 
 
-def measure_generation(study: Study, judge: Judge, source: str, mode: str) -> Generation:
-    """Draw images of every label and compare them with the test images, in the eyes of the judge."""
-    labels = study.sample_labels
-    drawn = _drawn(study, source, mode)
-    binary = mode == "sample" and study.model.likelihood.binary
-    real = study.observed if binary else unit(torch.from_numpy(study.data.test.images))
-    others = unit(torch.from_numpy(study.data.train.images[study.examples(labels).numpy()]))
-    if binary:
-        with seeded(3):
-            others = torch.bernoulli(others)
-    points = {name: judge.embed(images) for name, images in (("real", real), ("drawn", drawn), ("floor", others))}
-    what = f"{study.sample_size}, z from the {source}, decoder {mode}"
-    end = ", judge's features, against the test images" + (", all binarised" if binary else "")
-    against = what + end
-    floor = f"{len(labels):,} training images, as many of each class, none twice where there are enough{end}"
-    correct = (judge.classify(points["drawn"]) == labels).float()
-    pairs: dict[str, Any] = {
-        "frechet": frechet_distance(points["real"], points["drawn"], against),
-        "frechet_floor": frechet_distance(points["real"], points["floor"], floor),
-        "kernel": kernel_distance(points["real"], points["drawn"], against),
-        "kernel_floor": kernel_distance(points["real"], points["floor"], floor),
-    }
-    found = neighbourhood(points["real"], points["drawn"])._asdict()
-    near = {name: measure(values, f"5 nearest neighbours, {against}") for name, values in found.items()}
-    accuracy = measure(correct, f"share judged to be the label, {what}") if study.model.conditions.classes else None
-    return Generation(source, mode, accuracy, **pairs, **near)
+class _Real(NamedTuple):
+    """The test images in the eyes of the judge, and how far as many training images are from them."""
+
+    features: Tensor
+    frechet: Measurement
+    kernel: Measurement
+    ending: str
 
 
-def measure_memorisation(study: Study) -> Memorisation:
-    """Compare images drawn from the prior, as decoder means, with all training images."""
+def measure_generation(study: Study, judge: Judge) -> tuple[Generation, ...]:
+    """Draw images of every label, in every way there is, and compare them with the test images."""
+    likelihood = study.model.likelihood
+    modes = ("mean", "sample") if likelihood.offset is not None else ("mean",)
+    real = {mode: _real(study, judge, binary=likelihood.binary and mode == "sample") for mode in modes}
+    return tuple(_compared(study, judge, case, real[case[1]]) for case in _cases(study, modes))
+
+
+def measure_memorisation(study: Study, source: str = "prior") -> Memorisation:
+    """Compare images drawn, as decoder means, with all training images."""
     train = unit(torch.from_numpy(study.data.train.images))
     shown = study.balanced(MEMORISED)
     rows = study.rows(study.test_labels[shown])
-    drawn = nearest_distance(decode(study.model, draw(study.model, rows, seed=0), rows), train)
+    copies = decode(study.model, study.test_codes[0][shown], study.test_rows[shown])
+    drawn = nearest_distance(decode(study.model, study.draw(rows, 0, source), rows), train)
     real = nearest_distance(unit(torch.from_numpy(study.data.test.images[shown.numpy()])), train)
+    reconstructed = nearest_distance(copies, train)
+
+    def share(first: Tensor, second: Tensor) -> float:
+        return (drawn[first] < reconstructed[second].quantile(0.01)).float().mean().item()
+
+    everything = torch.arange(len(shown))
+    error = bootstrap_error(share, len(shown), len(shown))
     protocol = "root mean square difference of pixels in [0, 1] to the nearest of all training images, "
-    drawn_how = "decoder means, z from the prior, as many of each label as of the test images"
-    copies = (drawn < real.quantile(0.01)).float()
+    how = f"decoder means, z from the {source}, as many of each label as of the test images"
+    tested = "class-balanced test images"
     return Memorisation(
-        measure(drawn, protocol + drawn_how),
-        measure(real, protocol + "class-balanced test images"),
-        measure(copies, f"share, {drawn_how}; the same share of test images is 1%"),
+        measure(drawn, protocol + how),
+        measure(real, protocol + tested),
+        measure(reconstructed, f"{protocol}{tested} decoded from their posterior mean"),
+        Measurement(share(everything, everything), error, len(shown), f"share, {how}; of reconstructions it is 1%"),
     )
 
 
-def _drawn(study: Study, source: str, mode: str) -> Tensor:
-    rows = study.rows(study.sample_labels)
-    z = draw(study.model, rows, seed=0, prior=study.mixture if source == "mixture" else None)
+def _cases(study: Study, modes: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+    """Source, mode and conditions of each set of images to draw."""
+    for source in SOURCES:
+        yield from ((source, mode, "given") for mode in modes)
+    if study.model.conditions.optional:
+        yield "prior", "mean", "none"
+
+
+def _real(study: Study, judge: Judge, binary: bool) -> _Real:
+    test = study.observed if binary else unit(torch.from_numpy(study.data.test.images))
+    labels = study.sample_labels
+    others = unit(torch.from_numpy(study.data.train.images[study.examples(labels).numpy()]))
+    if binary:
+        with seeded(3):
+            others = study.model.observe(others)
+    ending = ", judge's features, against the test images" + (", all binarised" if binary else "")
+    how = f"{len(labels):,} training images, as many of each class, none twice where there are enough{ending}"
+    features, floor = judge.embed(test), judge.embed(others)
+    return _Real(features, frechet_distance(features, floor, how), kernel_distance(features, floor, how), ending)
+
+
+def _compared(study: Study, judge: Judge, case: tuple[str, str, str], real: _Real) -> Generation:
+    source, mode, conditions = case
+    labels = study.sample_labels
+    rows = study.rows(labels) if conditions == "given" else study.null_rows(len(labels))
+    z = study.draw(rows, 0, source)
     with seeded(4):
-        return decode(study.model, z, rows, sample=mode == "sample")
+        features = judge.embed(decode(study.model, z, rows, sample=mode == "sample"))
+    size = study.sample_size if conditions == "given" else f"{len(labels):,} images without a condition"
+    what = f"{size}, z from the {source}, decoder {mode}"
+    labelled = study.model.conditions.classes and conditions == "given"
+    correct = (judge.classify(features) == labels).float()
+    found = neighbourhood(real.features, features)._asdict().items()
+    near: dict[str, Any] = {
+        name: measure(values, f"5 nearest neighbours, {what}{real.ending}") for name, values in found
+    }
+    return Generation(
+        *case,
+        accuracy=measure(correct, f"share judged to be the label, {what}") if labelled else None,
+        frechet=frechet_distance(real.features, features, what + real.ending),
+        frechet_floor=real.frechet,
+        kernel=kernel_distance(real.features, features, what + real.ending),
+        kernel_floor=real.kernel,
+        **near,
+    )

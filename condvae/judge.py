@@ -46,6 +46,12 @@ class Judge(nn.Module):
         self.head = nn.Linear(128, classes)
         self.card: dict[str, Any] = {}
 
+    @property
+    def description(self) -> str:
+        """Its name, and how often it is right itself."""
+        card = self.card
+        return f"{card['name']}, right about {card['test_accuracy']:.2%} of {card['test_images']:,} real test images"
+
     def forward(self, images: Tensor) -> Tensor:
         return self.head(self.features(images))
 

@@ -21,13 +21,13 @@ class Likelihood(nn.Module):
 
     Attributes:
         decoder: latent vectors (B, Z) and condition vectors (B, Y) to one unbounded number a pixel, (B, C, H, W).
-        measures: what `log_prob` is of; figures that measure different things cannot be compared.
+        measures: what `log_prob` is of, each its own; figures that measure different things cannot be compared.
         binary: whether it is of images binarised at random, each pixel being the probability of a 1.
         offset: what bits per dimension add to -log_prob / (C H W log 2), so that a density is per grey level; None
             where `log_prob` is no likelihood.
     """
 
-    measures: ClassVar[str] = "density of pixels in [0, 1]"
+    measures: ClassVar[str]
     binary: ClassVar[bool] = False
     offset: ClassVar[float | None] = log(255) / log(2)
 
@@ -53,6 +53,8 @@ class GaussianLikelihood(Likelihood):
     https://arxiv.org/abs/2006.13202. The logarithm of sigma is bounded smoothly to LOG_SIGMA.
     """
 
+    measures = "density of grey pixels by Gaussians over all real numbers"
+
     def __init__(self, decoder: nn.Module) -> None:
         super().__init__(decoder)
         self.log_sigma = nn.Parameter(torch.zeros(()))
@@ -76,6 +78,8 @@ class BernoulliLikelihood(Likelihood):
 
 class ContinuousBernoulliLikelihood(Likelihood):
     """Independent continuous Bernoulli variables: a density of grey pixels."""
+
+    measures = "density of grey pixels by continuous Bernoullis over [0, 1]"
 
     def forward(self, z: Tensor, y: Tensor) -> Distribution:
         return Independent(ContinuousBernoulli(self.decoder(z, y).float()), 3, validate_args=False)

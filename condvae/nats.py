@@ -5,7 +5,7 @@ from math import log
 
 import torch
 from torch import Tensor
-from torch.distributions import Independent
+from torch.distributions import Independent, Normal
 
 from condvae.gaussian import divergence, gaussian
 from condvae.metrics import Measurement, bootstrap_error, measure
@@ -140,7 +140,7 @@ def _bounds(study: Study) -> Tensor:
 def _dimensions(study: Study) -> tuple[Tensor, str]:
     """The KL of each test image in each latent dimension, (N, Z), and how it was found."""
     means, deviations = study.observed_codes
-    q = gaussian(means, 2 * deviations.log())
+    q = Independent(Normal(means, deviations), 1)
     with evaluating(study.model):
         p = study.model.prior(study.model.conditions(study.test_rows))
         if isinstance(p, Independent):

@@ -73,9 +73,14 @@ class MixturePrior(nn.Module):
         super().__init__()
         self.weights, self.means, self.scales = map(nn.Buffer, (weights, means, scales))
 
+    @property
+    def kind(self) -> tuple[int, int]:
+        """How many labels and latent dimensions it has."""
+        return len(self.means) - 1, self.means.shape[-1]
+
     def forward(self, y: Tensor) -> Distribution:
         """Condition vectors (B, Y) that begin with the label's one-hot vector, if the model has labels."""
-        classes = len(self.weights) - 1
+        classes, _ = self.kind
         given = torch.cat([y[:, :classes], y.new_full((len(y), 1), 0.5)], 1)  # the last wins if no label is given
         row = given.argmax(1)
         parts = MultivariateNormal(self.means[row], scale_tril=self.scales[row], validate_args=False)

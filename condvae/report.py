@@ -64,6 +64,7 @@ def summary(evaluation: Evaluation, claims: list[Claim]) -> str:
         lines += [f"\n{part}"] if part != shown else []
         shown = part
         lines.append(f"  {title:<44} {metric.value:.4f} ± {metric.error:.4f}  (n = {metric.count:,})")
+    lines += [f"\nImages are judged by {evaluation.judge}."] if evaluation.judge else []
     for number, claim in enumerate(claims, start=1):
         figures = ", ".join(f"{finding.name} {finding.value:.3g}" for finding in claim.findings)
         lines.append(f"\n{number}. {claim.statement} -> {claim.verdict}\n   {figures}")

@@ -19,6 +19,7 @@ from condvae.config import Attribute
 from condvae.errors import InputError, unknown
 from condvae.metrics import MEASURES
 from condvae.model import CVAE
+from condvae.priors import MixturePrior
 from condvae.seeds import seeded
 
 Labels: TypeAlias = str | int | Sequence[str | int] | NDArray[Any] | Tensor | None
@@ -151,8 +152,15 @@ def draw(model: CVAE, given: Tensor, seed: int | None = None, start: int = 0, pr
         prior: what to draw from instead of the model's own prior: a module from condition vectors to a distribution.
 
     Raises:
-        InputError: the seed is not possible.
+        InputError: the seed is not possible, or the mixture is of another kind of model.
     """
+    if isinstance(prior, MixturePrior):
+        theirs, ours = prior.kind, (len(model.conditions.classes), model.config.latent)
+        if theirs != ours:
+            raise InputError(
+                f"The mixture is of a model with {theirs[0]} labels and {theirs[1]} latent dimensions; this one has "
+                f"{ours[0]} and {ours[1]}. Load that of its own run."
+            )
     if seed is not None and not 0 <= seed < 2**32:
         raise InputError(f"seed = {seed} is not possible; allowed: 0 to 4294967295.")
     source = prior or model.prior

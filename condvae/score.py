@@ -10,7 +10,7 @@ from torch.nn import functional
 from condvae.data import Dataset
 from condvae.files import cache_folder, write_text
 from condvae.metrics import Measurement, measure
-from condvae.sampling import decode, draw, unit
+from condvae.sampling import decode, unit
 from condvae.seeds import seeded
 from condvae.study import Study
 
@@ -36,16 +36,16 @@ class Score:
     ceiling: Measurement = field(metadata={"title": "its ceiling, trained on real images"})
 
 
-def measure_score(study: Study) -> Score:
-    """Train the classifier on images drawn from the prior, as many of each label, and test it on the real ones."""
+def measure_score(study: Study, source: str = "prior") -> Score:
+    """Train the classifier on images drawn, as many of each label, and test it on the real ones."""
     classes = len(study.model.schema.classes)
     labels = torch.arange(IMAGES) % classes
     rows = study.rows(labels)
-    drawn = decode(study.model, draw(study.model, rows, seed=1), rows)
+    drawn = decode(study.model, study.draw(rows, 1, source), rows)
     how = f"{EPOCHS} epochs, Adam at {LEARNING_RATE}, batches of {BATCH}; accuracy on the real test images"
     found = _correct(drawn, labels, study.data)
     return Score(
-        measure(found, f"trained on {IMAGES:,} images, z from the prior, decoder means, {how}"),
+        measure(found, f"trained on {IMAGES:,} images, z from the {source}, decoder means, {how}"),
         measure(_ceiling(study.whole), f"trained on all {len(study.whole.train):,} training images, as often, {how}"),
     )
 

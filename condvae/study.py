@@ -14,24 +14,27 @@ from condvae.density import fit_mixture, load_mixture, save_mixture
 from condvae.errors import DataError, RunError
 from condvae.judge import Judge, find_judge
 from condvae.priors import MixturePrior
-from condvae.sampling import decode, encode_all, unit
+from condvae.sampling import decode, draw, encode_all, unit
 from condvae.seeds import seeded
 
 SAMPLES_PER_CLASS = 1000
+MOST_SAMPLES = 50_000
+SOURCES = ("prior", "mixture")
 
 
 class Study:
     """A model, its data and what follows from the two, each computed once and only if asked for.
 
     Args:
-        run: a finished run.
+        run: a finished run, or its folder.
         data: the images, where they do not come from the run's own source.
 
     Raises:
         RunError: the run is missing, unfinished or damaged.
     """
 
-    def __init__(self, run: Run, data: Dataset | None = None) -> None:
+    def __init__(self, run: Run | Path | str, data: Dataset | None = None) -> None:
+        run = run if isinstance(run, Run) else Run(Path(run))
         self.run, self.given_data = run, data
         self.description: dict[str, Any] = run.describe()
         self.config = Config.from_dict(self.description["config"])
@@ -131,29 +134,38 @@ class Study:
         rows[:, 0] = torch.arange(classes).repeat_interleave(len(z))
         return decode(self.model, z.repeat(classes, 1), rows).unflatten(0, (classes, len(z)))
 
+    def draw(self, rows: Tensor, seed: int, source: str = "prior") -> Tensor:
+        """Latent vectors from one of SOURCES: conditions (B, D) to (B, Z)."""
+        return draw(self.model, rows, seed, prior=self.mixture if source == "mixture" else None)
+
+    @property
+    def seen(self) -> str:
+        """What to say of encoded images where training showed others."""
+        return ", encoded in grey, as training did not show them" if self.model.likelihood.binary else ""
+
     @property
     def sample_size(self) -> str:
         """How many images `sample_labels` asks for, in words."""
-        if self.model.conditions.classes:
-            return f"{SAMPLES_PER_CLASS:,} images a class"
-        return f"{len(self.sample_labels):,} images"
+        count, classes = len(self.sample_labels), len(self.model.conditions.classes)
+        return f"{count // classes:,} images a class" if classes else f"{count:,} images"
 
     @property
     def sample_labels(self) -> Tensor:
-        """SAMPLES_PER_CLASS of each label, in order, int64 (N,)."""
-        return torch.arange(len(self.model.schema.classes)).repeat_interleave(SAMPLES_PER_CLASS)
+        """SAMPLES_PER_CLASS of each label, in order, but MOST_SAMPLES at most in all: int64 (N,)."""
+        classes = len(self.model.schema.classes)
+        return torch.arange(classes).repeat_interleave(min(SAMPLES_PER_CLASS, max(1, MOST_SAMPLES // classes)))
 
     def codes_of(self, label: int) -> Tensor:
         """Posterior means of the training images of one label, float32 (N, Z)."""
         return self.train_codes[self.train_labels == label]
 
     def balanced(self, count: int | None) -> Tensor:
-        """Positions of test images, as many of each label as there are, up to `count` in all; of all if it is None."""
+        """Positions of test images, equally many of each label, `count` in all or what there is; all if it is None."""
         if count is None:
             return torch.arange(len(self.test_labels))
-        labels = self.test_labels.unique().tolist()
-        each = max(1, count // len(labels))
-        return torch.cat([(self.test_labels == label).nonzero()[:each, 0] for label in labels])
+        labels, counts = self.test_labels.unique(return_counts=True)
+        each = max(1, min(count // len(labels), int(counts.min())))
+        return torch.cat([(self.test_labels == label).nonzero()[:each, 0] for label in labels.tolist()])
 
     def examples(self, labels: Tensor, seed: int = 0) -> Tensor:
         """A training image for each label, drawn at random from those of that label: positions, int64 (N,).
@@ -178,6 +190,10 @@ class Study:
         if self.model.conditions.classes:
             rows[:, 0] = labels
         return rows
+
+    def null_rows(self, count: int) -> Tensor:
+        """The null condition, (N, D), of a model that can do without."""
+        return torch.full((count, len(self.model.conditions.variables)), torch.nan)
 
     def _codes(self, part: LabelledImages) -> tuple[Tensor, Tensor]:
         return encode_all(self.model, torch.from_numpy(part.images), self._rows(part))

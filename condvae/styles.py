@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from condvae.metrics import MEASURES, TINY, Measurement, bootstrap_error, correlation, measure, style
-from condvae.sampling import decode, draw
+from condvae.sampling import decode
 from condvae.study import Study
 
 SHARED_CODES = 1000
@@ -61,7 +61,9 @@ def measure_leak(study: Study) -> Leak:
     else:
         guesses = labels[:1].repeat(len(test))
     frequent = study.label_frequencies.argmax()
-    how = f"logistic regression on posterior means of {len(chosen):,} training images, tested on test images"
+    how = (
+        f"logistic regression on posterior means of {len(chosen):,} training images, tested on test images{study.seen}"
+    )
     shared = style_agreement(study) if len(study.model.conditions.classes) > 1 else {}
     return Leak(
         measure((torch.from_numpy(guesses) == truth).float(), how),
@@ -85,19 +87,19 @@ def style_agreement(study: Study) -> dict[str, Measurement]:
     }
 
 
-def measure_obedience(study: Study) -> tuple[Obedience, ...]:
-    """Ask for the attributes of training images, with z from the prior, and measure what was drawn."""
+def measure_obedience(study: Study, source: str = "prior") -> tuple[Obedience, ...]:
+    """Ask for the attributes of training images, and measure what was drawn."""
     names = study.model.config.conditions
     rows = study.rows(study.sample_labels)
-    images = decode(study.model, draw(study.model, rows, seed=0), rows)
-    return tuple(_obedience(name, rows[:, names.index(name)], images) for name in names if name in MEASURES)
+    images = decode(study.model, study.draw(rows, 0, source), rows)
+    return tuple(_obedience(name, rows[:, names.index(name)], images, source) for name in names if name in MEASURES)
 
 
-def _obedience(name: str, requested: Tensor, images: Tensor) -> Obedience:
+def _obedience(name: str, requested: Tensor, images: Tensor, source: str) -> Obedience:
     found = torch.cat([MEASURES[name](part) for part in images.split(1000)])
     count = len(found)
     r = correlation(requested, found)
-    how = f"{name} of {count:,} decoder means, z from the prior, requested as training images of each label have it"
+    how = f"{name} of {count:,} decoder means, z from the {source}, requested as training images of each label have it"
     return Obedience(
         name,
         Measurement(r, (1 - r**2) / (count - 1) ** 0.5, count, how),

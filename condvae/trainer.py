@@ -47,7 +47,7 @@ def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.
         # before cvae.ckpt, which holds what they know
         callbacks += [
             EarlyStopping(MONITORED, mode="max", patience=config.training.patience),
-            ModelCheckpoint(run.path, "best", monitor=MONITORED, mode="max", enable_version_counter=False),
+            BestCheckpoint(run.path, "best", monitor=MONITORED, mode="max", enable_version_counter=False),
         ]
     if options["enable_checkpointing"] is not False:
         options["plugins"] = [*(options["plugins"] or []), SafeCheckpointIO()]
@@ -91,7 +91,8 @@ def changed_options(options: Mapping[str, Any]) -> dict[str, Any]:
 def without_noise() -> Iterator[None]:
     """Silence what Lightning warns of although it is meant to be so."""
     with warnings.catch_warnings():
-        for message in (r"The '\w+' does not have many workers", "Checkpoint directory", r"`isinstance\(treespec"):
+        meant = ("Checkpoint directory", "The dirpath has changed", r"The '\w+' does not have many workers")
+        for message in (*meant, r"`isinstance\(treespec"):
             warnings.filterwarnings("ignore", message=message)
         yield
 
@@ -107,6 +108,23 @@ class ConfigFile(pl.Callback):
             self.run.write_config(self.config)
 
 
+class BestCheckpoint(ModelCheckpoint):
+    """best.ckpt, which Lightning would lose sight of where a run was moved before it is resumed."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        path = str(Path(str(self.dirpath)) / f"{self.filename}.ckpt")
+        moved = {"dirpath": self.dirpath, "best_model_path": path, "kth_best_model_path": path}
+        scores = state_dict["best_k_models"].values()  # one, or none before the first
+        best = dict(zip((path,), scores, strict=False))
+        super().load_state_dict({**state_dict, **moved, "best_k_models": best} if best else state_dict)
+
+
+def shown_figures(module: Any, found: Mapping[str, Any]) -> dict[str, Any]:
+    """What the progress shows of what was measured; minus an error is no bound to show."""
+    shown = {name: found[key] for key, name in SHOWN.items() if key in found}
+    return {name: value for name, value in shown.items() if name != SHOWN[MONITORED] or module.config.has_bound}
+
+
 class ProgressBar(TQDMProgressBar):
     """Lightning's bar for a terminal, with images per second."""
 
@@ -115,8 +133,8 @@ class ProgressBar(TQDMProgressBar):
 
     def get_metrics(self, trainer: pl.Trainer, module: Any) -> dict[str, Any]:
         measured = super().get_metrics(trainer, module)
-        shown = {name: measured[key] for key, name in {"train_loss_step": "loss", **SHOWN}.items() if key in measured}
-        return {**shown, "images/s": round(module.images_per_second)}
+        loss = {"loss": measured["train_loss_step"]} if "train_loss_step" in measured else {}
+        return {**loss, **shown_figures(module, measured), "images/s": round(module.images_per_second)}
 
 
 class ProgressLines(pl.Callback):
@@ -124,9 +142,8 @@ class ProgressLines(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
         measured = [f"loss {module.mean_loss():.4f}"]
-        found = trainer.callback_metrics
-        formats = {MONITORED: ".4g"}
-        measured += [f"{name} {found[key]:{formats.get(key, '.4f')}}" for key, name in SHOWN.items() if key in found]
+        found = shown_figures(module, trainer.callback_metrics)
+        measured += [f"{name} {value:{'.4g' if 'bound' in name else '.4f'}}" for name, value in found.items()]
         rate = f"{module.images_per_second:.0f} images/s"
         if trainer.is_global_zero:
             epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"

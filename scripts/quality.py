@@ -83,9 +83,9 @@ def settings(name: str, seed: int) -> Config:
 
 def measure(name: str, seed: int) -> None:
     """Train and evaluate one recipe with one seed, unless that was done."""
-    config, path = settings(name, seed), RESULTS / f"{name}-{seed}.json"
-    if path.is_file() and json.loads(path.read_text("utf-8"))["config"] == config.to_dict():
+    if load(name, seed):
         return
+    config, path = settings(name, seed), RESULTS / f"{name}-{seed}.json"
     run = Run(RUNS / f"{name}-{seed}")
     if run.is_started and run.config() != config:
         raise SystemExit(f"{run.path} was trained with other settings than recipe {name} has now. Delete it.")
@@ -146,8 +146,10 @@ def protocol_lines(result: dict[str, Any]) -> list[str]:
 
 
 def load(name: str, seed: int) -> dict[str, Any] | None:
+    """The result of a recipe as it is now with a seed, if it was measured."""
     path = RESULTS / f"{name}-{seed}.json"
-    return json.loads(path.read_text("utf-8")) if path.is_file() else None
+    found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return found if found.get("config") == settings(name, seed).to_dict() else None
 
 
 def at(result: dict[str, Any], place: str) -> Any:

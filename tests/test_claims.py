@@ -124,5 +124,5 @@ def test_claims_are_about_the_experiment_s_kind_of_model(study: Study) -> None:
     evaluation = evaluate(autoencoder, QUICK)
     assert assess(autoencoder, evaluation) == []
     assert evaluation.accuracy is None
-    with pytest.raises(ConfigError, match=r"about MNIST, labels and 2 latent dimensions; .* 0 labels and 3 latent"):
+    with pytest.raises(ConfigError, match=r"about MNIST, labels, 2 latent dimensions and .* conditions none, 3 latent"):
         measure_claims(autoencoder, evaluation)

@@ -1,6 +1,5 @@
 """Conditions beyond the label: attributes of the data, measured ones, and those that are left out."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,12 +37,14 @@ def test_classes_are_one_hot_numbers_standardised_and_nan_is_nothing() -> None:
     assert conditions.width == 6
 
 
-def test_dropout_hides_each_condition_by_itself_and_only_in_training() -> None:
+def test_dropout_hides_all_conditions_and_each_by_itself_and_only_in_training() -> None:
     conditions = Conditions(NAMES, MIXED, dropout=0.25)
     torch.manual_seed(0)
     hidden = 1 - torch.stack([part.sum(1) for part in conditions(torch.tensor([[1, 0, 2.0]] * 20_000)).split(2, 1)])
-    assert hidden.mean(1).tolist() == pytest.approx([0.25] * 3, abs=0.02)
-    assert (hidden[0] * hidden[1]).mean().item() == pytest.approx(0.25**2, abs=0.01)
+    assert hidden.mean(1).tolist() == pytest.approx([1 - 0.75**2] * 3, abs=0.02)
+    assert hidden.prod(0).mean().item() == pytest.approx(0.25 + 0.75 * 0.25**3, abs=0.01)
+    one = Conditions(("label",), MIXED, dropout=0.25)
+    assert (1 - one(torch.ones(20_000)).sum(1)).mean().item() == pytest.approx(0.25, abs=0.01)
     assert conditions.eval()(torch.tensor([[1, 0, 2.0]])).sum() == 3
     assert conditions.optional
 
@@ -151,7 +152,12 @@ def test_attributes_of_the_data_are_checked() -> None:
         labelled(3, colour=Values(np.arange(3), ("red", "green")))
     with pytest.raises(DataError, match="A value of 'size' is not finite"):
         labelled(2, size=Values(np.array([1.0, np.nan])))
+    own = Dataset("made", *(labelled(count, slant=Values(np.arange(float(count)))) for count in (5, 2)))
+    with pytest.raises(DataError, match="The data has a 'slant', which condvae measures of images"):
+        own.with_attributes(["label", "slant"])
     data = Dataset("made", labelled(50), labelled(10))
+    twice = data.with_attributes(["slant"]).with_attributes(["slant", "ink"])
+    assert list(twice.train.attributes) == ["slant", "ink"], "what was measured is no attribute of its own"
     with pytest.raises(ConfigError, match=r"There is no condition 'thicknes'\. Did you mean 'thickness'"):
         data.with_attributes(["label", "thicknes"])
 
@@ -172,7 +178,6 @@ def test_setting_the_slant_sets_it_in_the_picture(mnist: Dataset, tmp_path: Path
     assert np.corrcoef(wanted, found)[0, 1] > 0.95
     thin, thick = condvae.generate(trained, "1", attributes={"slant": 0.1, "thickness": [1.6, 3.6]}, z=[0, 0])
     assert thickness(torch.from_numpy(np.stack([thin, thick])) / 255).diff() > 0.5
-    assert replace(config.model).conditions == trained.config.conditions
 
 
 def test_restyling_keeps_what_is_not_changed(mixed: CVAE) -> None:

@@ -8,8 +8,10 @@ from torch import Tensor
 
 from condvae.checkpoint import Run
 from condvae.density import fit_mixture, load_mixture, save_mixture
-from condvae.errors import RunError
+from condvae.errors import InputError, RunError
+from condvae.model import CVAE
 from condvae.priors import MixturePrior
+from condvae.sampling import generate
 
 
 def one_hot(label: int, classes: int, count: int) -> Tensor:
@@ -84,6 +86,11 @@ def test_codes_that_lie_on_a_line() -> None:
     line = torch.randn(500, 1).expand(-1, 2)
     found = drawn(fit_mixture(line, torch.zeros(500, dtype=torch.int64), 1, components=1), 0, classes=1)
     torch.testing.assert_close(found[:, 0], found[:, 1], atol=0.01, rtol=0)
+
+
+def test_a_mixture_of_another_kind_of_model(model: CVAE, codes: tuple[Tensor, Tensor]) -> None:
+    with pytest.raises(InputError, match="of a model with 2 labels and 2 latent dimensions; this one has 10 and 2"):
+        generate(model, "3", prior=fit_mixture(*codes, classes=2))
 
 
 def test_kept_in_the_run(run: Run, tmp_path: Path, codes: tuple[Tensor, Tensor]) -> None:

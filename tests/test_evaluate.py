@@ -12,7 +12,7 @@ from condvae.checkpoint import Run
 from condvae.config import Config, ModelConfig, TrainingConfig
 from condvae.data import Dataset, LabelledImages, Values
 from condvae.errors import ConfigError
-from condvae.evaluate import PARTS, Evaluation, evaluate, load_evaluation
+from condvae.evaluate import PARTS, Choices, Evaluation, evaluate, load_evaluation
 from condvae.metrics import Measurement
 from condvae.report import summary
 from condvae.study import Study
@@ -37,7 +37,7 @@ def trained(path: Path, data: Dataset, model: ModelConfig, training: TrainingCon
 
 def measured(study: Study) -> dict[str, Measurement]:
     """Every figure by part and title; each must be a finite number with an error, a count and a protocol."""
-    evaluation = evaluate(study, samples=7, images=9)
+    evaluation = evaluate(study, choices=Choices(samples=7, images=9))
     figures = {f"{part}: {title}": figure for part, title, figure in evaluation.figures()}
     for name, figure in figures.items():
         assert np.isfinite([figure.value, figure.error]).all(), name
@@ -62,6 +62,8 @@ def test_every_part_of_every_likelihood(bars: Dataset, tmp_path: Path, likelihoo
     parts = [found[f"likelihood: its {part} part, nats"].value for part in ("reconstruction", "KL")]
     assert bound.value == pytest.approx(sum(parts), rel=1e-4)
     assert nll.count == 9
+    assert "7 importance samples of z for each image, class-balanced test images" in nll.protocol
+    assert study.judge.description in summary(load_evaluation(study), [])
     bits = nll.value / (105 * np.log(2)) + (0 if likelihood == "bernoulli" else np.log2(255))
     assert found["likelihood: -log p(x|y), bits per dimension"].value == pytest.approx(bits, rel=1e-4)
     marginal = found["likelihood: -log p(x), nats"].value
@@ -96,6 +98,8 @@ def test_attributes(bars: Dataset, tmp_path: Path) -> None:
     assert [variable.name for variable in study.model.conditions.variables] == list(names)
     found = measured(study)
     assert "obedience, slant: requested against measured, correlation" in found
+    drawn_with_none = [name for name in found if name.startswith("generation, z from the prior, decoder mean, no cond")]
+    assert len(drawn_with_none) == 8, "without a label there is no accuracy"
     assert "given its other conditions" in found["classifier: accuracy of argmax p(x|y)"].protocol
     assert "likelihood: -log p(x), nats" not in found, "it would be of one label's attributes only"
 
@@ -110,8 +114,16 @@ def bars_with_tone(bars: Dataset) -> Dataset:
 @pytest.mark.parametrize(
     "case", ["constant", "one class", "one image in a class", "1 x 1", "64 x 48 x 3", "one test image"]
 )
-@pytest.mark.parametrize("network", ["mlp", "conv"])
-def test_hostile_data(case: str, network: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("model", "training"),
+    [
+        ({"network": "mlp", "likelihood": "gaussian", "prior": "gaussian"}, {}),
+        ({"network": "conv", "likelihood": "bernoulli", "prior": "flow"}, {"samples": 2}),
+        ({"conditions": ("label", "slant", "ink"), "likelihood": "continuous-bernoulli"}, {"batch_size": 1}),
+    ],
+    ids=["mlp", "conv", "attributes"],
+)
+def test_hostile_data(case: str, model: dict, training: dict, tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
 
     def part(count: int) -> LabelledImages:
@@ -127,8 +139,8 @@ def test_hostile_data(case: str, network: str, tmp_path: Path) -> None:
         return LabelledImages(images, labels, ("a", "b") if case != "one class" else ("a",))
 
     data = Dataset("hostile", part(31), part(1 if case == "one test image" else 12))
-    model = replace(SMALL, network=network, likelihood="gaussian", prior="gaussian")
-    assert measured(trained(tmp_path / "run", data, model, replace(BOUND, validation=5)))
+    settings = replace(BOUND, validation=5, **training)
+    assert measured(trained(tmp_path / "run", data, replace(SMALL, **model), settings))
 
 
 def test_parts_are_added_to_what_is_there(bars: Dataset, tmp_path: Path) -> None:
@@ -151,7 +163,9 @@ def test_what_is_not_possible(bars: Dataset, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"trainer\.limit_val_batches = 0 is not possible; allowed: more"):
         Config(training=TrainingConfig(patience=1, validation=9), trainer={"limit_val_batches": 0})
     with pytest.raises(ConfigError, match="--is-samples 0 is not possible"):
-        evaluate(study, ["likelihood"], samples=0)
+        Choices(samples=0)
+    with pytest.raises(ConfigError, match=r"There is no source of z 'prio'\. Did you mean 'prior'"):
+        Choices(source="prio")
 
 
 def test_no_real_image_is_taken_twice_where_there_are_enough(bars: Dataset, tmp_path: Path) -> None:

@@ -1,18 +1,27 @@
 """Estimators against closed forms: the exact log p(x|y) of a linear-Gaussian model, and the KL of every prior."""
 
+from math import log, log2
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
-from condvae.config import ModelConfig, Schema
+from condvae.checkpoint import Run, save_model
+from condvae.config import Config, ModelConfig, Schema, TrainingConfig
+from condvae.data import Dataset, LabelledImages
 from condvae.gaussian import divergence, gaussian
 from condvae.model import CVAE
-from condvae.nats import log_likelihood
+from condvae.nats import _classifier, log_likelihood, measure_likelihood
 from condvae.priors import PRIORS
 from condvae.sampling import evaluating
+from condvae.seeds import seeded
+from condvae.study import Study
 
 PIXELS, LATENT, NOISE = 6, 3, 0.4
+BOUND = TrainingConfig(beta=1)
 
 
 class Affine(nn.Module):
@@ -23,7 +32,7 @@ class Affine(nn.Module):
         self.weight, self.shift, self.scale, self.shape = weight, shift, scale, shape
         self.drawn = 0
 
-    binary = False
+    binary, measures, offset = False, "density of made images", log2(255)
 
     def forward(self, value: Tensor, y: Tensor) -> Distribution:
         self.drawn += len(value)
@@ -52,6 +61,10 @@ class LinearGaussian:
             gain + wrong * torch.randn_like(gain), -shift @ gain, torch.tensor(1.0), (LATENT,)
         )
         self.covariance = precision.inverse()
+
+    @property
+    def one_hot(self) -> Tensor:
+        return nn.functional.one_hot(self.labels, 2).float()
 
     @property
     def log_p(self) -> Tensor:
@@ -142,7 +155,8 @@ def test_every_divergence_agrees_with_a_monte_carlo_estimate(prior: str) -> None
     with evaluating(model):
         z = q.sample((count,))
         estimate = q.log_prob(z) - p.log_prob(z[:, 0])[:, None]
-        ours = torch.stack([divergence(q, p, one).sum(1) for one in z[:2000]])
+        others = q.sample((2000,))
+        ours = torch.stack([divergence(q, p, one).sum(1) for one in others])
     error = (estimate.var() / count + ours.var() / 2000).sqrt().item()
     assert ours.mean().item() == pytest.approx(estimate.mean().item(), abs=4 * error + 1e-3)
 
@@ -178,9 +192,61 @@ def test_free_bits_cost_nothing_below_the_floor() -> None:
     torch.testing.assert_close(half.value, plain.value)
 
 
-def test_beta_weighs_the_divergence() -> None:
+def test_free_bits_of_a_flow_are_for_all_dimensions_together() -> None:
     torch.manual_seed(0)
-    model = CVAE(ModelConfig(latent=3, likelihood="bernoulli", dropout=0), Schema((1, 2, 2), ("a", "b")))
+    model = CVAE(ModelConfig(latent=3, likelihood="bernoulli", prior="flow", dropout=0), Schema((1, 2, 2), ("a", "b")))
     x, labels = torch.ones(8, 1, 2, 2), torch.arange(8) % 2
-    bound = model.elbo(x, labels, beta=0.5)
-    torch.testing.assert_close(bound.value, bound.reconstruction - 0.5 * bound.divergence)
+    with seeded(0):
+        plain = model.elbo(x, labels)
+    each = plain.divergence.mean().item() / 3
+    for floor, cost in ((each + 0.1, 3 * each + 0.3), (each - 0.1, 3 * each)):
+        with seeded(0):
+            freed = model.elbo(x, labels, free_bits=floor)
+        assert (freed.reconstruction - freed.value).mean().item() == pytest.approx(cost, rel=1e-4)
+
+
+@pytest.fixture
+def study(linear: LinearGaussian, tmp_path: Path) -> Study:
+    """The linear model with its exact posterior, and its own images as test images."""
+    run = Run(tmp_path / "run")
+    config = ModelConfig(latent=LATENT, likelihood="gaussian")
+    save_model(run, CVAE(config, Schema((1, 2, 3), ("a", "b"))), Config(model=config, training=BOUND), {})
+    images, labels = np.zeros((40, 1, 2, 3), np.uint8), linear.labels.numpy()
+    train, test = (LabelledImages(images[:count], labels[:count], ("a", "b")) for count in (30, 40))
+    made = Study(run, Dataset("linear", train, test))
+    made.model = linear.with_posterior(wrong=0)
+    codes = linear.mean(0)(linear.x, linear.one_hot).mean
+    made.__dict__.update(observed=linear.x, observed_codes=(codes, linear.covariance.diagonal().sqrt().expand(40, -1)))
+    return made
+
+
+def test_the_marginal_and_the_classifier_are_those_of_bayes(linear: LinearGaussian, study: Study) -> None:
+    found, classifier = measure_likelihood(study, samples=3, images=None)
+    under = torch.stack([linear.exact.log_prob(linear.x.flatten(1) - linear.shift[label]) for label in (0, 1)], 1)
+    marginal = (under + torch.tensor([0.5, 0.5]).log()).logsumexp(1)
+    assert found.nll.value == pytest.approx(-linear.log_p.mean().item(), rel=1e-4)
+    assert found.marginal.value == pytest.approx(-marginal.mean().item(), rel=1e-4)
+    assert found.bits.value == pytest.approx(found.nll.value / (PIXELS * log(2)) + log2(255), rel=1e-4)
+    right = (under.argmax(1) == linear.labels).double().mean().item()
+    assert classifier.accuracy.value == pytest.approx(right)
+    assert 0 < classifier.calibration_error.value < 0.2
+    assert "3 importance samples of z for each image, all test images" in found.nll.protocol
+
+
+@pytest.mark.parametrize("claimed", [0.5, 0.9])
+def test_the_calibration_error_is_claimed_minus_true(claimed: float) -> None:
+    labels = torch.arange(1000) % 2
+    table = torch.tensor([claimed, 1 - claimed]).log().expand(1000, 2)
+    error = _classifier(table, labels, "here").calibration_error
+    assert error.value == pytest.approx(claimed - 0.5, abs=1e-4)
+    assert error.error == pytest.approx(0.5 / 1000**0.5, rel=0.5)
+
+
+def test_active_units_and_the_divergence_of_each_dimension(study: Study) -> None:
+    torch.manual_seed(0)
+    means = torch.randn(40, LATENT) * torch.tensor([1.0, 0.05, 2.0])
+    study.__dict__["observed_codes"] = (means, torch.tensor([0.5, 1.0, 1.0]).expand(40, -1))
+    found, _ = measure_likelihood(study, samples=1, images=None)
+    assert found.active_units.value == 2
+    wanted = (means.square().mean(0) + torch.tensor([0.25, 1, 1]) - 1) / 2 - torch.tensor([0.5, 1, 1]).log()
+    assert [one.value for one in found.dimensions] == pytest.approx(wanted.tolist(), rel=1e-4)

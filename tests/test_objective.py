@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from condvae.checkpoint import Run, load
+from condvae.checkpoint import Run, load, load_checkpoint
 from condvae.config import Config, ModelConfig, TrainingConfig
 from condvae.data import Dataset, prepared
 from condvae.errors import ConfigError
@@ -102,10 +102,37 @@ def test_interrupted_and_resumed_it_ends_with_the_same_weights(
     with pytest.raises(KeyboardInterrupt):
         fit(settings, tmp_path / "resumed", bars)
     monkeypatch.setattr(CVAEModule, "on_train_epoch_start", started)
-    resume(tmp_path / "resumed", data=bars)
-    first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "resumed"))
+    (tmp_path / "resumed").rename(tmp_path / "moved")
+    resume(tmp_path / "moved", data=bars)
+    first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "moved"))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    assert losses(tmp_path / "whole", "val_bound") == losses(tmp_path / "resumed", "val_bound")
+    assert losses(tmp_path / "whole", "val_bound") == losses(tmp_path / "moved", "val_bound")
+
+
+def test_moved_before_it_is_resumed_it_still_knows_its_best(
+    bars: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = config(3, patience=9)
+    started, bounds = CVAEModule.on_train_epoch_start, iter([-1.0, -5.0, -4.0])
+    log = CVAEModule.log_dict
+
+    def worsening(module: CVAEModule, found: dict, **options: object) -> None:
+        log(module, {**found, "val_bound": torch.tensor(next(bounds))} if "val_bound" in found else found, **options)
+
+    def interrupted(module: CVAEModule) -> None:
+        if module.current_epoch == 1:
+            raise KeyboardInterrupt
+        started(module)
+
+    monkeypatch.setattr(CVAEModule, "log_dict", worsening)
+    monkeypatch.setattr(CVAEModule, "on_train_epoch_start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fit(settings, tmp_path / "run", bars)
+    best = load_checkpoint(tmp_path / "run" / "best.ckpt")["state_dict"]
+    (tmp_path / "run").rename(tmp_path / "moved")
+    monkeypatch.setattr(CVAEModule, "on_train_epoch_start", started)
+    resumed = resume(tmp_path / "moved", data=bars).state_dict()
+    assert all(torch.equal(weight, best[f"model.{name}"]) for name, weight in resumed.items())
 
 
 @pytest.mark.parametrize("network", ["mlp", "conv"])

@@ -88,7 +88,7 @@ def test_z_that_does_not_fit(model: CVAE, z: object, message: str) -> None:
 def test_numbers_that_do_not_match(model: CVAE, mnist: Dataset) -> None:
     with pytest.raises(InputError, match="The numbers do not match: 3 labels and 2 latent vectors z"):
         condvae.generate(model, [1, 2, 3], z=np.zeros((2, 2)))
-    with pytest.raises(InputError, match="There are 2 labels for 3 images"):
+    with pytest.raises(InputError, match="There are 2 values of a condition for 3 images"):
         condvae.encode(model, mnist.test.images[:3], [1, 2])
     with pytest.raises(InputError, match="count = 0 is not possible"):
         condvae.generate(model, 3, count=0)
