@@ -151,9 +151,11 @@ def _curves(study: Study, labels: Labels, z: Vectors) -> "Figure":
     panels = {
         "train_loss_epoch": f"training loss{dropout}{unit}",
         "test_mse": "test MSE, from the posterior mean",
-        "val_bound" if study.config.has_bound else "": f"bound, validation images{unit}",
+        "val_bound": f"bound, validation images{unit}",
         "val_mse": "MSE of validation images, from the posterior mean",
     }
+    if not study.config.has_bound:
+        del panels["val_bound"]
     series = {}
     for key, name in panels.items():
         known = [row for row in rows if key in row]

@@ -81,7 +81,8 @@ def measure_generation(study: Study, judge: Judge) -> tuple[Generation, ...]:
     """Draw images of every label, in every way there is, and compare them with the test images."""
     likelihood = study.model.likelihood
     modes = ("mean", "sample") if likelihood.offset is not None else ("mean",)
-    real = {mode: _real(study, judge, binary=likelihood.binary and mode == "sample") for mode in modes}
+    grey = _real(study, judge, binary=False)
+    real = {"mean": grey, "sample": _real(study, judge, binary=True) if likelihood.binary else grey}
     return tuple(_compared(study, judge, case, real[case[1]]) for case in _cases(study, modes))
 
 

@@ -108,7 +108,10 @@ def measure(name: str, seed: int) -> None:
 def page() -> list[str]:
     results = {name: [load(name, seed) for seed in SEEDS] for name in GOALS}
     known = {name: [one for one in versions if one] for name, versions in results.items() if any(versions)}
-    lines = ["# The recipes, measured", "", INTRODUCTION, "", "## What each must reach", ""]
+    lines = ["# The recipes, measured", "", INTRODUCTION, ""]
+    if not known:
+        return [*lines, "No recipe has been measured with the settings that it has now.", ""]
+    lines += ["## What each must reach", ""]
     lines += ["| recipe | figure | must | measured, mean ± | each seed | reached |", "|---|---|---|---|---|---|"]
     for name, versions in known.items():
         for title, place, sign, bound in GOALS[name]:

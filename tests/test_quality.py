@@ -24,6 +24,7 @@ def quality(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_the_page_has_each_result_and_what_it_must_reach(quality: ModuleType) -> None:
+    assert quality.page()[-2] == "No recipe has been measured with the settings that it has now."
     for seed, mse in ((0, 0.028), (1, 0.030), (2, 0.5)):
         figure = Measurement(mse, 0.0001, 10_000, "of test images")
         found = asdict(Evaluation("digest", reconstruction=Reconstruction(figure, figure, None)))
