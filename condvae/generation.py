@@ -79,11 +79,9 @@ class _Real(NamedTuple):
 
 def measure_generation(study: Study, judge: Judge) -> tuple[Generation, ...]:
     """Draw images of every label, in every way there is, and compare them with the test images."""
-    likelihood = study.model.likelihood
-    modes = ("mean", "sample") if likelihood.offset is not None else ("mean",)
     grey = _real(study, judge, binary=False)
-    real = {"mean": grey, "sample": _real(study, judge, binary=True) if likelihood.binary else grey}
-    return tuple(_compared(study, judge, case, real[case[1]]) for case in _cases(study, modes))
+    real = {"mean": grey, "sample": _real(study, judge, binary=True) if study.model.likelihood.binary else grey}
+    return tuple(_compared(study, judge, case, real[case[1]]) for case in _cases(study))
 
 
 def measure_memorisation(study: Study, source: str = "prior") -> Memorisation:
@@ -112,10 +110,10 @@ def measure_memorisation(study: Study, source: str = "prior") -> Memorisation:
     )
 
 
-def _cases(study: Study, modes: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+def _cases(study: Study) -> Iterator[tuple[str, str, str]]:
     """Source, mode and conditions of each set of images to draw."""
     for source in SOURCES:
-        yield from ((source, mode, "given") for mode in modes)
+        yield from ((source, mode, "given") for mode in study.modes)
     if study.model.conditions.optional:
         yield "prior", "mean", "none"
 

@@ -139,6 +139,11 @@ class Study:
         return draw(self.model, rows, seed, prior=self.mixture if source == "mixture" else None)
 
     @property
+    def modes(self) -> tuple[str, ...]:
+        """How images can be drawn: the mean of p(x|z,y), and a sample of it where it is a likelihood."""
+        return ("mean",) if self.model.likelihood.offset is None else ("mean", "sample")
+
+    @property
     def seen(self) -> str:
         """What to say of encoded images where training showed others."""
         return ", encoded in grey, as training did not show them" if self.model.likelihood.binary else ""

@@ -68,6 +68,7 @@ def test_every_part_of_every_likelihood(bars: Dataset, tmp_path: Path, likelihoo
     assert found["likelihood: -log p(x|y), bits per dimension"].value == pytest.approx(bits, rel=1e-4)
     marginal = found["likelihood: -log p(x), nats"].value
     assert nll.value - 1 < marginal < nll.value + np.log(3) + 1, "labels are worth log 3 at most, but for the estimates"
+    assert 0 <= found["score: classification accuracy score, samples"].value <= 1
     kind = json.loads(study.run.evaluation.read_text("utf-8"))["likelihood"]["measures"]
     assert kind in nll.protocol
 
