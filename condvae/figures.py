@@ -54,12 +54,12 @@ def tiles(
     return figure
 
 
-def grids(images: NDArray[np.uint8], z: NDArray[np.float32], columns: int, titles: Sequence[str]) -> Figure:
-    """One grid of images for each title, side by side, all at the same latent vectors.
+def grids(images: NDArray[np.uint8], names: Sequence[str], columns: int, titles: Sequence[str]) -> Figure:
+    """One grid of images for each title, side by side, all with the same names.
 
     Args:
         images: uint8 (grids, N, C, H, W), row by row.
-        z: (N, Z), written under each image.
+        names: N texts, one written under each image of a grid.
         columns: images in a row of a grid.
         titles: a title for each grid.
     """
@@ -74,9 +74,9 @@ def grids(images: NDArray[np.uint8], z: NDArray[np.float32], columns: int, title
             axes = part.subplots(rows, columns, squeeze=False).flatten()
             for axis in axes[len(pictures) :]:
                 axis.set_axis_off()
-            for axis, picture, vector in zip(axes, pictures, z, strict=False):
+            for axis, picture, name in zip(axes, pictures, names, strict=False):
                 _show(axis, picture)
-                axis.set_xlabel(point(vector), fontsize=7, labelpad=2)
+                axis.set_xlabel(name, fontsize=7, labelpad=2)
     return figure
 
 
@@ -167,11 +167,6 @@ def require_format(path: Path) -> None:
     """
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"A figure cannot be written to '{path}': name a file that ends in {' or '.join(FORMATS)}.")
-
-
-def point(vector: NDArray[np.float32]) -> str:
-    """A latent vector as text, such as (-3, 0.5)."""
-    return f"({', '.join(f'{value:g}' for value in vector)})"
 
 
 def _show(axis: Axes, image: NDArray[np.uint8]) -> None:

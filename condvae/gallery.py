@@ -29,6 +29,8 @@ TSNE_AXES = ("t-SNE 1", "t-SNE 2")
 PAIRS = 10
 STEPS = ("low", "", "", "middle", "", "", "high")
 
+OF_MORE = " (of more than two latent dimensions, drawn from the prior)"
+
 Labels = Sequence[str] | None
 Vectors = Sequence[Sequence[float]] | None
 
@@ -80,27 +82,25 @@ def draw_figure(name: str, study: Study, labels: Labels = None, z: Vectors = Non
 
 
 def _style(study: Study, labels: Labels, z: Vectors) -> "Figure":
-    vectors = _vectors(study, z, ROW)
     chosen = _labels(study, labels, ("3",))
+    vectors = _vectors(study, z, ROW, chosen[0])
     rows = np.stack([_drawn(study, label, vectors) for label in chosen])
-    return figures.tiles(
-        rows, [figures.point(vector) for vector in vectors], [_title(label) for label in chosen if label]
-    )
+    return figures.tiles(rows, _names(vectors), [_title(label) for label in chosen if label])
 
 
 def _compare(study: Study, labels: Labels, z: Vectors) -> "Figure":
-    vectors = _vectors(study, z, GRID)
     chosen = _labels(study, labels, ("4", "9"))
+    vectors = _vectors(study, z, GRID, chosen[0])
     images = np.stack([_drawn(study, label, vectors) for label in chosen])
-    return figures.grids(images, vectors, 3, [_title(label) for label in chosen])
+    return figures.grids(images, _names(vectors), 3, [_title(label) for label in chosen])
 
 
 def _attributes(study: Study, labels: Labels, z: Vectors) -> "Figure":
     conditions = study.model.conditions
     rows, names = [], []
     for label in _labels(study, labels, ("3", "7")):
-        usual = draw(study.model, as_conditions(study.model, label, conditions.typical), seed=0).numpy()
-        for variable, style in product(_numbers(study), usual if z is None else _vectors(study, z, ())):
+        styles = _from_prior(study, label, 1) if z is None else as_vectors(study.model, z).numpy()
+        for variable, style in product(_numbers(study), styles):
             values = np.linspace(variable.low, variable.high, len(STEPS))
             given = {**conditions.typical, variable.name: values}
             rows.append(generate(study.model, label, attributes=given, z=style))
@@ -111,8 +111,9 @@ def _attributes(study: Study, labels: Labels, z: Vectors) -> "Figure":
 def _manifold(study: Study, labels: Labels, z: Vectors) -> "Figure":
     half_tile = PLANE_LIMIT / PLANE_SIDE
     axis = np.linspace(-PLANE_LIMIT + half_tile, PLANE_LIMIT - half_tile, PLANE_SIDE)
-    vectors = _vectors(study, None, [(first, second) for second in axis[::-1] for first in axis])
     chosen = _labels(study, labels, ("3",))
+    vectors = _from_prior(study, chosen[0], 1).repeat(PLANE_SIDE**2, 0)
+    vectors[:, :2] = [(first, second) for second in axis[::-1] for first in axis]
     sheets = [contact_sheet(_drawn(study, label, vectors), PLANE_SIDE, gap=0) for label in chosen]
     return figures.plane(sheets, PLANE_LIMIT, [_title(label) for label in chosen])
 
@@ -177,12 +178,12 @@ def _has_plane(study: Study) -> bool:
 FIGURES = {
     "style": Drawing(
         _style,
-        "One label held fixed while z moves through the plane: z carries the style.",
+        f"One label held fixed while z moves{OF_MORE}: z carries the style.",
         options=("labels", "z"),
     ),
     "compare": Drawing(
         _compare,
-        "Two labels at the same latent vectors, written under each image: the labels share the style.",
+        f"Two labels at the same latent vectors{OF_MORE}: the labels share the style.",
         options=("labels", "z"),
     ),
     "attributes": Drawing(
@@ -194,7 +195,7 @@ FIGURES = {
     ),
     "manifold": Drawing(
         _manifold,
-        "The latent plane of one label, decoded on a grid.",
+        "The plane of the first two latent dimensions of one label, decoded on a grid; any others stay at one draw.",
         options=("labels",),
         applies=_has_plane,
         needs="two latent dimensions or more",
@@ -274,11 +275,23 @@ def _of_labels(study: Study, labels: Labels) -> NDArray[np.int64]:
     return np.flatnonzero(np.isin(study.test_labels.numpy(), wanted))
 
 
-def _vectors(study: Study, z: Vectors, usual: Sequence[Sequence[float]]) -> NDArray[np.float32]:
-    """Latent vectors: those asked for, or the usual points of the plane with the other dimensions at 0."""
+def _vectors(study: Study, z: Vectors, usual: Sequence[Sequence[float]], label: str | None) -> NDArray[np.float32]:
+    """Latent vectors: those asked for, the usual points of a plane, or of more dimensions as many draws for a label."""
     if z is not None:
         return as_vectors(study.model, z).numpy()
-    vectors = np.zeros((len(usual), study.model.config.latent), np.float32)
-    width = min(2, vectors.shape[1])
-    vectors[:, :width] = np.asarray(usual, np.float32)[:, :width]
-    return vectors
+    if study.model.config.latent > 2:
+        return _from_prior(study, label, len(usual))
+    return np.asarray(usual, np.float32)[:, : study.model.config.latent]
+
+
+def _from_prior(study: Study, label: str | None, count: int) -> NDArray[np.float32]:
+    """Draws of z for a label from the prior, always the same, with other conditions as they typically are."""
+    given = as_conditions(study.model, label, study.model.conditions.typical)
+    return draw(study.model, given.expand(count, -1), seed=0).numpy()
+
+
+def _names(vectors: NDArray[np.float32]) -> list[str]:
+    """What to write at images: points of a plane as they are, such as (-3, 0.5); longer vectors are only counted."""
+    if vectors.shape[1] > 2:
+        return [f"style {number}" for number in range(1, len(vectors) + 1)]
+    return [f"({', '.join(f'{value:g}' for value in vector)})" for vector in vectors]

@@ -126,9 +126,24 @@ def test_figures_of_a_model_with_a_bound_and_attributes(bars: Dataset, tmp_path:
     for name in ("style", "compare", "manifold", "latent", "reconstructions", "curves"):
         drawn = draw_figure(name, study)
         assert drawn.axes
+    assert [axis.get_title() for axis in draw_figure("style", study).axes[:2]] == ["(-5, -5)", "(-1, -1)"]
     for z in (None, [[0.5, -0.5]]):
         low, *_, high = shown(draw_figure("attributes", study, ["left"], z))
         assert (low != high).any()
     titles = " ".join(axes.get_title() + axes.get_ylabel() for axes in draw_figure("curves", study).axes)
     assert "bound, validation images, nats per image" in titles
     assert "test MSE" not in titles
+
+
+def test_beyond_a_plane_styles_are_drawn_from_the_prior(bars: Dataset, tmp_path: Path) -> None:
+    run, config = Run(tmp_path), Config(model=ModelConfig(latent=5, encoder=(8,), decoder=(8,)))
+    save_model(run, CVAE(config.model, bars.train.schema), config, {})
+    study = Study(run, bars)
+    label = study.model.conditions.classes[1]
+    figure = draw_figure("style", study, [label])
+    assert (
+        np.stack(shown(figure)) == package.generate(study.model, label, count=5, seed=0).transpose(0, 2, 3, 1)
+    ).all()
+    assert [axis.get_title() for axis in figure.axes] == [f"style {number}" for number in range(1, 6)]
+    assert "style 9" in [axis.get_xlabel() for axis in draw_figure("compare", study).axes]
+    assert draw_figure("manifold", study).axes
