@@ -1,6 +1,6 @@
 """Train the recipes with three seeds, evaluate them, and write docs/quality.md: python scripts/quality.py [NAME ...]
 
-All of it takes most of a day on two cores. Each result is kept in docs/quality/ with the settings that it belongs to;
+All of it takes some seven hours on two cores. Each result is kept in docs/quality/ with the settings that it belongs to;
 interrupted, or called for other names, it continues where it was.
 """
 
@@ -130,6 +130,7 @@ def page() -> list[str]:
     for kind in kinds:
         own = {name: v for name, v in known.items() if v[0]["likelihood"] and v[0]["likelihood"]["measures"] == kind}
         lines += ["", f"## Nats: {kind}", "", *table(own, [(title, f"likelihood/{key}") for title, key in NATS])]
+    lines += ["", "`attributes` is given slant and thickness beside the label, which are worth nats of their own."]
     protocols = known.get("conv") or next(iter(known.values()))
     lines += ["", "## Protocols", "", *protocol_lines(protocols[0])]
     return [*lines, ""]
