@@ -1,6 +1,6 @@
 """Train the recipes with three seeds, evaluate them, and write docs/quality.md: python scripts/quality.py [NAME ...]
 
-All of it takes some seven hours on two cores. Each result is kept in docs/quality/ with the settings that it belongs to;
+All of it takes seven hours on two cores. Each result is kept in docs/quality/ with the settings that it belongs to;
 interrupted, or called for other names, it continues where it was.
 """
 
