@@ -1,12 +1,13 @@
 """The command line: one function a command, heavy imports inside the function."""
 
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Callable, Iterator
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from condvae.arguments import Command, add_run, add_set, add_z, attributes_of, command_parser, parser_texts, run_parser
 from condvae.errors import CondvaeError, ConfigError, unknown
 
 INTERRUPTED = 130
@@ -21,7 +22,7 @@ def reproduce(argv: Arguments) -> None:
 
     Example: condvae reproduce
     """
-    parser = _parser("reproduce", reproduce)
+    parser = command_parser("reproduce", reproduce)
     parser.add_argument("--out", type=Path, default=Path("runs/paper"), help="run folder (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="decides everything random (default: %(default)s)")
     arguments = parser.parse_args(argv)
@@ -55,7 +56,7 @@ def train(argv: Arguments) -> None:
 
     base = load_recipe(chosen.recipe) if chosen.resume is None else Run(chosen.resume).config()
     usage = "condvae train [--recipe NAME|FILE.yaml] [--data SOURCE] [--out RUN] [--resume RUN] [any setting]"
-    parser = SettingsParser(**_parser_texts("train", train), usage=usage)
+    parser = SettingsParser(**parser_texts("train", train), usage=usage)
     parser.add_argument("--recipe", default=RECIPE, help=f"one of {', '.join(recipe_names())}, or a YAML file")
     parser.add_argument("--resume", metavar="RUN", help="continue the run in this folder, with its own settings")
     parser.add_argument("--out", help="run folder, new or empty (default: runs/RECIPE)")
@@ -93,7 +94,7 @@ def evaluate(argv: Arguments) -> None:
 
     Example: condvae evaluate runs/paper --only reconstruction codes accuracy
     """
-    parser = _run_parser("evaluate", evaluate)
+    parser = run_parser("evaluate", evaluate)
     parser.add_argument(
         "--only",
         nargs="+",
@@ -132,15 +133,16 @@ def figure(argv: Arguments) -> None:
 
     Example: condvae figure compare runs/paper --labels 4 9 --z -3 3 --z 0 0 --out compare.svg
     """
-    parser = _parser("figure", figure)
+    parser = command_parser("figure", figure)
     parser.add_argument(
         "name",
         metavar="NAME",
         help="style, compare, attributes, manifold, latent, reconstructions, curves, radius or tsne",
     )
-    _add_run(parser)
+    add_run(parser)
     parser.add_argument("--labels", nargs="+", metavar="LABEL", help="labels to draw (default: the figure's own)")
-    _add_z(parser)
+    add_z(parser)
+    parser.add_argument("--mixture", action="store_true", help="draw styles from the ex-post mixture, not the prior")
     parser.add_argument("--out", type=Path, help="file ending in .png or .svg (default: RUN/figures/NAME.png)")
     arguments = parser.parse_args(argv)
 
@@ -149,7 +151,7 @@ def figure(argv: Arguments) -> None:
 
     out = arguments.out or arguments.run / "figures" / f"{arguments.name}.png"
     require_format(out)
-    save_figure(draw_figure(arguments.name, _study(arguments), arguments.labels, arguments.z), out)
+    save_figure(draw_figure(arguments.name, _study(arguments), arguments.labels, arguments.z, arguments.mixture), out)
     print(f"Written: {out}")
 
 
@@ -160,7 +162,7 @@ def report(argv: Arguments) -> None:
 
     Example: condvae report runs/paper
     """
-    study = _study(_run_parser("report", report).parse_args(argv))
+    study = _study(run_parser("report", report).parse_args(argv))
 
     from condvae.claims import assess
     from condvae.evaluate import QUICK
@@ -178,12 +180,12 @@ def generate(argv: Arguments) -> None:
 
     Example: condvae generate runs/paper --label 3 --count 16 --out threes
     """
-    parser = _run_parser("generate", generate)
-    parser.add_argument("--label", nargs="+", metavar="LABEL", help="one label or several; none for a model without")
+    parser = run_parser("generate", generate)
+    parser.add_argument("--label", nargs="+", metavar="LABEL", help="one label or several, or none for a model without")
     parser.add_argument("--count", type=int, default=1, help="images of each label (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="decides the draw from the prior (default: %(default)s)")
-    _add_z(parser)
-    _add_set(parser)
+    add_z(parser)
+    add_set(parser)
     parser.add_argument("--mixture", action="store_true", help="draw z from the mixture that 'condvae evaluate' fitted")
     parser.add_argument(
         "--out",
@@ -196,11 +198,13 @@ def generate(argv: Arguments) -> None:
         raise ConfigError(f"--count {arguments.count} is not possible; ask for at least 1 image.")
     if arguments.z and arguments.count != 1:
         raise ConfigError("--count draws z at random, --z sets it: give one of the two.")
+    if arguments.z and arguments.mixture:
+        raise ConfigError("--mixture draws z, --z sets it: give one of the two.")
 
     from condvae.bulk import generate_files
 
     wanted = {"count": arguments.count, "z": arguments.z, "seed": arguments.seed, "mixture": arguments.mixture}
-    wanted["attributes"] = _attributes(arguments.set)
+    wanted["attributes"] = attributes_of(arguments.set)
     with _continuable():
         count = generate_files(arguments.run, arguments.out, arguments.label, **wanted)
     print(f"Drew {count:,} images: {arguments.out}")
@@ -213,16 +217,16 @@ def encode(argv: Arguments) -> None:
 
     Example: condvae encode runs/paper threes --out codes.npz
     """
-    parser = _run_parser("encode", encode)
+    parser = run_parser("encode", encode)
     parser.add_argument("source", type=Path, metavar="IMAGES", help="folder of image files, or path ending in .npz")
     parser.add_argument("--label", metavar="LABEL", help="the label of all images, where their folders do not say it")
-    _add_set(parser)
+    add_set(parser)
     parser.add_argument("--out", type=Path, required=True, help="new file ending in .npz: mean, stddev, labels, files")
     arguments = parser.parse_args(argv)
 
     from condvae.bulk import encode_files
 
-    attributes = _attributes(arguments.set)
+    attributes = attributes_of(arguments.set)
     with _continuable():
         count = encode_files(arguments.run, arguments.source, arguments.out, arguments.label, attributes)
     print(f"Encoded {count:,} images: {arguments.out}")
@@ -233,7 +237,7 @@ def explore(argv: Arguments) -> None:
 
     Example: condvae explore runs/paper
     """
-    parser = _run_parser("explore", explore)
+    parser = run_parser("explore", explore)
     parser.add_argument("--port", type=int, default=7860, help="port to serve on (default: %(default)s)")
     parser.add_argument("--host", default="127.0.0.1", help="address to bind to (default: %(default)s, this machine)")
     arguments = parser.parse_args(argv)
@@ -255,7 +259,7 @@ def data_fetch(argv: Arguments) -> None:
 
     Example: condvae data fetch mnist
     """
-    parser = _parser("data fetch", data_fetch)
+    parser = command_parser("data fetch", data_fetch)
     parser.add_argument("source", metavar="SOURCE", help="mnist, or idx:DIR")
     arguments = parser.parse_args(argv)
 
@@ -270,7 +274,7 @@ def data_info(argv: Arguments) -> None:
 
     Example: condvae data info mnist --out mnist.png
     """
-    parser = _parser("data info", data_info)
+    parser = command_parser("data info", data_info)
     parser.add_argument("source", metavar="SOURCE", help="mnist, or idx:DIR")
     parser.add_argument("--out", type=Path, help="contact sheet, ten images a class (default: SOURCE.png)")
     arguments = parser.parse_args(argv)
@@ -293,7 +297,7 @@ def data_info(argv: Arguments) -> None:
     print(f"Contact sheet: {out}")
 
 
-COMMANDS: dict[str, Callable[[Arguments], None]] = {
+COMMANDS: dict[str, Command] = {
     "reproduce": reproduce,
     "train": train,
     "evaluate": evaluate,
@@ -357,64 +361,8 @@ def _overview() -> str:
     )
 
 
-def _summary(command: Callable[[Arguments], None]) -> str:
+def _summary(command: Command) -> str:
     return (command.__doc__ or "").splitlines()[0]
-
-
-def _parser_texts(name: str, command: Callable[[Arguments], None]) -> dict[str, Any]:
-    text = "\n".join(line.strip() for line in (command.__doc__ or "").splitlines()).strip()
-    return {"prog": f"condvae {name}", "description": text, "formatter_class": RawDescriptionHelpFormatter}
-
-
-def _parser(name: str, command: Callable[[Arguments], None]) -> ArgumentParser:
-    return ArgumentParser(**_parser_texts(name, command), allow_abbrev=False)
-
-
-def _run_parser(name: str, command: Callable[[Arguments], None]) -> ArgumentParser:
-    parser = _parser(name, command)
-    _add_run(parser)
-    return parser
-
-
-def _add_run(parser: ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run, such as runs/paper")
-
-
-def _add_z(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--z",
-        nargs="+",
-        type=float,
-        action="append",
-        metavar="Z",
-        help="a latent vector, one number per latent dimension; repeat the option for several vectors",
-    )
-
-
-def _add_set(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--set",
-        nargs="+",
-        action="extend",
-        metavar="NAME=VALUE",
-        default=[],
-        help="the model's conditions other than the label, such as slant=0.5",
-    )
-
-
-def _attributes(settings: list[str]) -> dict[str, str]:
-    """["slant=0.5"] as {"slant": "0.5"}."""
-    found: dict[str, str] = {}
-    for setting in settings:
-        name, mark, value = setting.partition("=")
-        if not mark:
-            raise ConfigError(f"--set {setting} says no value; write NAME=VALUE, such as slant=0.5.")
-        if name == "label":
-            raise ConfigError(f"--set {setting} sets the label; write --label {value}.")
-        if name in found:
-            raise ConfigError(f"--set says {name} twice, {found[name]} and {value}; write it once.")
-        found[name] = value
-    return found
 
 
 @contextmanager

@@ -67,8 +67,8 @@ class ModelConfig:
         latent: latent dimensions Z.
         conditions: what the model is conditioned on: label, attributes of the data by name, or what can be measured of
             any image: slant, thickness, ink and width; [] for an unconditional model.
-        condition_dropout: probability of hiding a condition in training, each by itself, 0 to 1 (exclusive); if more
-            than 0, the model draws without it too.
+        condition_dropout: probability of hiding all conditions of an image in training, and, where there are several,
+            of hiding each of them besides, 0 to 1 (exclusive); if more than 0, the model draws without them too.
         network: the kind of encoder and decoder: mlp, or conv.
         encoder: widths of the encoder's hidden layers, from the image down; for conv the channels of its stages, each
             at half the height and width of the one before.
@@ -139,8 +139,9 @@ class TrainingConfig:
             autoencoder.
         validation: training images held out, to measure the bound on after each epoch; 0 measures the error of the test
             images there instead, as the experiment does.
-        patience: epochs without a better bound on the held-out images after which training ends, and its best weights
-            are kept; 0 trains to the end and keeps the last.
+        patience: how often in succession the bound on the held-out images, measured after each epoch unless the Trainer
+            is told otherwise, may be no better before training ends; its best weights are kept. 0 trains to the end and
+            keeps the last.
         seed: decides the first weights, the order of the images, dropout and sampling.
     """
 
@@ -218,6 +219,12 @@ class Config:
                 "likelihood in nats, and the divergence of a point is infinite. Set training.beta to 0, or use "
                 "another likelihood and the gaussian posterior."
             )
+        _require(
+            not self.training.start_at_mean or self.model.likelihood != "continuous-bernoulli",
+            "training.start_at_mean",
+            True,
+            "false with model.likelihood = 'continuous-bernoulli', whose mean is no sigmoid of what the decoder gives",
+        )
         needs_beta = {
             "model.prior": self.model.prior if self.model.prior != "standard" else "",
             "training.samples": self.training.samples if self.training.samples > 1 else "",

@@ -17,6 +17,7 @@ from condvae.priors import MixturePrior
 
 COMPONENTS = 10
 OUTLIERS = 0.1
+FITTED = f"{COMPONENTS} Gaussians a class, fitted to its training codes without the {OUTLIERS:.0%} least probable"
 
 
 def fit_mixture(

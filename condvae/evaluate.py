@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from math import sqrt
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import torch
 from torch import Tensor
 
-from condvae.density import fit_mixture
+from condvae.density import FITTED, fit_mixture
 from condvae.errors import ConfigError, unknown
 from condvae.files import sha256, write_text
 from condvae.generation import FEWEST, Generation, Memorisation, measure_generation, measure_memorisation
@@ -21,6 +21,7 @@ from condvae.score import Score, measure_score
 from condvae.study import SOURCES, Study
 from condvae.styles import Leak, Obedience, measure_leak, measure_obedience
 
+EDITION = 2  # one more whenever a figure would come out otherwise for the same model
 SSIM_SIDE = 11  # of its window: smaller images have no SSIM
 
 
@@ -77,6 +78,7 @@ class Evaluation:
 
     Attributes:
         weights: SHA-256 digest of the weights that were measured.
+        edition: of the protocols, EDITION.
         judge: the classifier that judged, and how often it is right itself; None if none was asked.
         reconstruction: of the test images.
         codes: of the training and test images.
@@ -91,6 +93,7 @@ class Evaluation:
     """
 
     weights: str
+    edition: int = EDITION
     judge: str | None = None
     reconstruction: Reconstruction | None = None
     codes: Codes | None = None
@@ -105,10 +108,11 @@ class Evaluation:
 
     def figures(self) -> Iterator[tuple[str, str, Measurement]]:
         """Every figure: its part, its title, and itself."""
-        for part in fields(self)[2:]:
-            sections = getattr(self, part.name) or ()
+        for part in fields(self):
+            sections = getattr(self, part.name)
             for section in sections if isinstance(sections, tuple) else (sections,):
-                yield from ((_heading(part.name, section), *figure) for figure in _figures(section))
+                if is_dataclass(section):
+                    yield from ((_heading(part.name, section), *figure) for figure in _figures(section))
 
 
 QUICK = ("reconstruction", "codes", "accuracy")
@@ -162,13 +166,15 @@ def evaluate(study: Study, parts: Sequence[str] = (), choices: Choices | None = 
 
 
 def load_evaluation(study: Study) -> Evaluation:
-    """What was measured of these weights; an evaluation without figures if nothing was, or it cannot be read."""
+    """What was measured of these weights; an evaluation without figures if nothing was, or not as it is done now."""
     nothing = Evaluation(sha256(study.run.weights))
     try:
-        found = _restored(Evaluation, json.loads(study.run.evaluation.read_text("utf-8")))
+        content = json.loads(study.run.evaluation.read_text("utf-8"))
+        if (content["weights"], content["edition"]) != (nothing.weights, EDITION):
+            return nothing
+        return _restored(Evaluation, content)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return nothing
-    return found if found.weights == nothing.weights else nothing
 
 
 def save_evaluation(study: Study, evaluation: Evaluation) -> None:
@@ -202,7 +208,7 @@ def _codes(study: Study, _: Choices) -> dict[str, Any]:
     spread_of_codes = Measurement(spread, spread / sqrt(2 * count), count, protocol)  # its error as for a Gaussian
     parts = zip(study.test_codes[0].split(CHUNK), study.test_rows.split(CHUNK), strict=True)
     density = torch.cat([study.mixture(study.model.conditions(rows)).log_prob(codes) for codes, rows in parts])
-    how = f"nats, posterior means of test images, under the mixture fitted to those of training images{study.seen}"
+    how = f"nats, posterior means of test images, under {FITTED}{study.seen}"
     surprise = measure(-density, how)
     return {"codes": Codes(sd, spread_of_codes, surprise)}
 
@@ -215,12 +221,11 @@ def _accuracy(study: Study, _: Choices) -> dict[str, Any]:
     rows = study.rows(labels)
     gaussians = fit_mixture(study.train_codes, study.train_labels, len(model.schema.classes), components=1, outliers=0)
     sources: dict[str, tuple[Tensor, str]] = {
-        "encoded": (study.train_codes[study.examples(labels)], "z of training images of that label"),
-        "gaussian": (draw(model, rows, 0, prior=gaussians), "z from one Gaussian per class, fitted to training codes"),
-        "mixture": (study.draw(rows, 0, "mixture"), "z from the ex-post mixture, fitted to training codes"),
-        "prior": (study.draw(rows, 0), "z from the prior"),
+        "encoded": (study.train_codes[study.examples(labels)], f"training images of that label{study.seen}"),
+        "gaussian": (draw(model, rows, 0, prior=gaussians), f"one Gaussian a class, fitted to its codes{study.seen}"),
+        **{source: (study.draw(rows, 0, source), f"the {study.origin(source)}") for source in SOURCES},
     }
-    protocol = f"share judged to be the label, {study.sample_size}, decoder mean, "
+    protocol = f"share judged to be the label, {study.sample_size}, decoder mean, z from "
     shares = {
         name: measure(judge.correct(decode(model, z, rows), labels), protocol + source)
         for name, (z, source) in sources.items()
@@ -263,7 +268,10 @@ def _heading(part: str, section: Any) -> str:
     if isinstance(section, Generation):
         end = ", no condition" if section.conditions == "none" else ""
         return f"generation, z from the {section.source}, decoder {section.mode}{end}"
-    return f"obedience, {section.name}" if isinstance(section, Obedience) else part
+    if isinstance(section, Nats):
+        return f"{part}, {section.measures}"
+    name = f"{part}, {section.name}" if isinstance(section, Obedience) else part
+    return f"{name}, z from the {section.source}" if isinstance(section, (Memorisation, Obedience, Score)) else name
 
 
 def _figures(section: Any) -> Iterator[tuple[str, Measurement]]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from condvae.features import frechet_distance, kernel_distance, nearest_distance, neighbourhood
+from condvae.features import NEIGHBOURS, frechet_distance, kernel_distance, nearest_distance, neighbourhood
 from condvae.judge import Judge
 from condvae.metrics import Measurement, bootstrap_error, measure
 from condvae.sampling import decode, unit
@@ -16,6 +16,7 @@ from condvae.study import SOURCES, Study
 
 MEMORISED = 1000  # images whose nearest training image is looked for
 FEWEST = 10  # test images for which distances between distributions mean anything
+PROPORTIONS = "labels in the proportions of the test images"
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Generation:
         mode: mean or sample, of p(x|z,y).
         conditions: given, or none: drawn with the null condition, of a model trained to do without.
         accuracy: share of images that the judge takes for their label; None where no label was given.
-        frechet: Frechet distance to the test images, in the judge's features.
+        frechet: Frechet distance to the test images, in the judge's features; of images with the labels in the
+            proportions of the test images, as all that follows.
         frechet_floor: the same of as many training images.
         kernel: kernel distance, likewise.
         kernel_floor: the same of as many training images.
@@ -56,12 +58,14 @@ class Memorisation:
     """Whether images drawn are copies of training images. Distances are root mean square differences of pixels.
 
     Attributes:
+        source: where z is from: prior, or mixture.
         generated: from images drawn to their nearest training image.
         real: from test images, which cannot be copies, to theirs.
         reconstructed: from reconstructions of those, which are as smooth as images drawn, and so lie nearer.
         copies: share of images drawn that are nearer than all but one in a hundred reconstructions.
     """
 
+    source: str
     generated: Measurement = field(metadata={"title": "nearest training image, of images drawn"})
     real: Measurement = field(metadata={"title": "nearest training image, of test images"})
     reconstructed: Measurement = field(metadata={"title": "nearest training image, of reconstructed test images"})
@@ -100,9 +104,10 @@ def measure_memorisation(study: Study, source: str = "prior") -> Memorisation:
     everything = torch.arange(len(shown))
     error = bootstrap_error(share, len(shown), len(shown))
     protocol = "root mean square difference of pixels in [0, 1] to the nearest of all training images, "
-    how = f"decoder means, z from the {source}, as many of each label as of the test images"
-    tested = "class-balanced test images"
+    how = f"decoder means, z from the {study.origin(source)}, as many of each label as of the test images"
+    tested = "class-balanced test images drawn at random"
     return Memorisation(
+        source,
         measure(drawn, protocol + how),
         measure(real, protocol + tested),
         measure(reconstructed, f"{protocol}{tested} decoded from their posterior mean"),
@@ -120,35 +125,38 @@ def _cases(study: Study) -> Iterator[tuple[str, str, str]]:
 
 def _real(study: Study, judge: Judge, binary: bool) -> _Real:
     test = study.observed if binary else unit(torch.from_numpy(study.data.test.images))
-    labels = study.sample_labels
+    labels = study.sample_labels[study.proportioned]
     others = unit(torch.from_numpy(study.data.train.images[study.examples(labels).numpy()]))
     if binary:
         with seeded(3):
             others = study.model.observe(others)
     ending = ", judge's features, against the test images" + (", all binarised" if binary else "")
-    how = f"{len(labels):,} training images, as many of each class, none twice where there are enough{ending}"
+    what = f"{len(labels):,} training images, from which the judge has learned"
+    how = f"{what}, {PROPORTIONS}, none twice where there are enough{ending}"
     features, floor = judge.embed(test), judge.embed(others)
     return _Real(features, frechet_distance(features, floor, how), kernel_distance(features, floor, how), ending)
 
 
 def _compared(study: Study, judge: Judge, case: tuple[str, str, str], real: _Real) -> Generation:
     source, mode, conditions = case
-    labels = study.sample_labels
+    labels, chosen = study.sample_labels, study.proportioned
     rows = study.rows(labels) if conditions == "given" else study.null_rows(len(labels))
     z = study.draw(rows, 0, source)
     with seeded(4):
         features = judge.embed(decode(study.model, z, rows, sample=mode == "sample"))
-    size = study.sample_size if conditions == "given" else f"{len(labels):,} images without a condition"
-    what = f"{size}, z from the {source}, decoder {mode}"
-    labelled = study.model.conditions.classes and conditions == "given"
-    correct = (judge.classify(features) == labels).float()
+    how = f", z from the {study.origin(source)}, {study.manner(mode)}"
+    accuracy, conditioned = None, study.model.conditions.variables and conditions == "given"
+    if study.model.conditions.classes and conditioned:
+        correct = (judge.classify(features) == labels).float()
+        accuracy = measure(correct, f"share judged to be the label, {study.sample_size}{how}")
+    features = features[chosen]
+    what = f"{len(chosen):,} images, {PROPORTIONS if conditioned else 'without a condition'}{how}"
     found = neighbourhood(real.features, features)._asdict().items()
-    near: dict[str, Any] = {
-        name: measure(values, f"5 nearest neighbours, {what}{real.ending}") for name, values in found
-    }
+    how = f"{NEIGHBOURS} nearest neighbours, {what}{real.ending}; error with the other set as given"
+    near: dict[str, Any] = {name: measure(values, how) for name, values in found}
     return Generation(
         *case,
-        accuracy=measure(correct, f"share judged to be the label, {what}") if labelled else None,
+        accuracy=accuracy,
         frechet=frechet_distance(real.features, features, what + real.ending),
         frechet_floor=real.frechet,
         kernel=kernel_distance(real.features, features, what + real.ending),

@@ -23,12 +23,14 @@ class Likelihood(nn.Module):
         decoder: latent vectors (B, Z) and condition vectors (B, Y) to one unbounded number a pixel, (B, C, H, W).
         measures: what `log_prob` is of, each its own; figures that measure different things cannot be compared.
         binary: whether it is of images binarised at random, each pixel being the probability of a 1.
+        unbounded: whether samples can lie outside of [0, 1], where they are clipped to be an image.
         offset: what bits per dimension add to -log_prob / (C H W log 2), so that a density is per grey level; None
             where `log_prob` is no likelihood.
     """
 
     measures: ClassVar[str]
     binary: ClassVar[bool] = False
+    unbounded: ClassVar[bool] = False
     offset: ClassVar[float | None] = log(255) / log(2)
 
     def __init__(self, decoder: nn.Module) -> None:
@@ -54,6 +56,7 @@ class GaussianLikelihood(Likelihood):
     """
 
     measures = "density of grey pixels by Gaussians over all real numbers"
+    unbounded = True
 
     def __init__(self, decoder: nn.Module) -> None:
         super().__init__(decoder)
@@ -131,7 +134,8 @@ class ContinuousBernoulli(Distribution):
         size, small, far = self._split()
         exact = torch.log(-torch.expm1(-far)) - far.log()
         series = -size / 2 + size.square() / 24
-        return self.logits * value - self.logits.clamp(min=0) - torch.where(small, series, exact)
+        positive = (self.logits + size) / 2  # not clamp(min=0), whose gradient at 0 is not that of this function
+        return self.logits * value - positive - torch.where(small, series, exact)
 
     def sample(self, sample_shape: Size | list[int] | tuple[int, ...] = ()) -> Tensor:
         uniform = torch.rand(*sample_shape, *self.logits.shape, device=self.logits.device)

@@ -16,6 +16,7 @@ from condvae.study import Study
 
 BINS = 15  # of the calibration error
 ACTIVE = 0.01  # variance of a dimension's posterior means above which it is active
+GREY_LEVELS = "; the density times the width of a grey level, which is no length of a code and may be negative"
 LABEL_SAMPLES = 20  # importance samples for each label but an image's own
 BOUND, OWN, OTHERS = 11, 12, 13  # seeds of the samples of z, other than that of the binarised images
 
@@ -91,7 +92,7 @@ def measure_likelihood(study: Study, samples: int, images: int | None) -> tuple[
     shown = study.balanced(images)
     with seeded(OWN):
         own = log_likelihood(model, x[shown], rows[shown], samples)
-    tested = "class-balanced test images" if images else "all test images"
+    tested = "class-balanced test images drawn at random" if images else "all test images"
     protocol = f"{kind}, {samples} importance samples of z for each image, {tested}"
     pixels = x[0].numel()
     bits = -own / (pixels * log(2)) + (model.likelihood.offset or 0.0)
@@ -114,7 +115,7 @@ def measure_likelihood(study: Study, samples: int, images: int | None) -> tuple[
         dimensions=tuple(measure(values, how) for values in dimensions.T),
         active_units=_active_units(study),
         nll=measure(-own, protocol),
-        bits=measure(bits, protocol + ("; for a density, of grey levels" if model.likelihood.offset else "")),
+        bits=measure(bits, protocol + (GREY_LEVELS if model.likelihood.offset else "")),
         marginal=marginal,
     )
     return found, classifier
@@ -146,10 +147,11 @@ def _dimensions(study: Study) -> tuple[Tensor, str]:
         if isinstance(p, Independent):
             return divergence(q, p, means), "nats, test images, in closed form"
     groups = study.test_labels if study.model.conditions.classes else torch.zeros_like(study.test_labels)
-    centres = {label: means[groups == label].mean(0) for label in groups.unique().tolist()}
-    centre = torch.stack([centres[label] for label in groups.tolist()])
-    spread = (deviations.square() + (means - centre).square()).mean(0).log().expand_as(means)
-    how = "nats, test images, against a Gaussian around the mean of each label's codes, as the prior has no such parts"
+    centre, spread = torch.empty_like(means), torch.empty_like(means)
+    for own in (groups == label for label in groups.unique()):
+        centre[own] = means[own].mean(0)
+        spread[own] = (deviations[own].square() + (means[own] - centre[own]).square()).mean(0).log()
+    how = "nats, test images, against a Gaussian for each label's codes; no parts of the KL, as the prior has none"
     return divergence(q, gaussian(centre, spread), means), how
 
 

@@ -42,8 +42,10 @@ def generate(
 
     Args:
         model: a trained model.
-        labels: one label for all images, or one for each; leave out for a model without labels.
-        attributes: the model's other conditions by name, each one value for all images, or one for each.
+        labels: one label for all images, or one for each; leave out for a model without labels, or to draw without one
+            from a model with condition dropout.
+        attributes: the model's other conditions by name, each one value for all images, or one for each; with condition
+            dropout any of them can be left out.
         z: latent vectors, (Z,) for all images or (B, Z) for each; drawn from the prior if left out.
         count: how many images to draw where neither labels nor z say it.
         seed: makes the draw of z repeatable.
@@ -174,8 +176,11 @@ def draw(model: CVAE, given: Tensor, seed: int | None = None, start: int = 0, pr
 
 def decode(model: CVAE, z: Tensor, given: Tensor, sample: bool = False) -> Tensor:
     """The mean of p(x|z,y), or a sample of it: (B, Z) and conditions (B, D) to floats in [0, 1] (B, C, H, W)."""
+    images = torch.empty(len(z), *model.schema.shape)
     with evaluating(model):
-        return torch.cat(list(_decoded(model, z, given, sample)))
+        for part, chunk in zip(images.split(CHUNK), _decoded(model, z, given, sample), strict=True):
+            part.copy_(chunk)
+    return images
 
 
 def draw_pixels(model: CVAE, z: Tensor, given: Tensor) -> NDArray[np.uint8]:

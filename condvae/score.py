@@ -28,12 +28,14 @@ class Score:
     https://arxiv.org/abs/1905.10887
 
     Attributes:
+        source: where z is from: prior, or mixture.
         mean: trained on generated images only, as decoder means.
         sample: trained on samples of p(x|z,y), which are what the model says images look like; None where it has no
             likelihood to sample from.
         ceiling: trained on the real ones.
     """
 
+    source: str
     mean: Measurement = field(metadata={"title": "classification accuracy score, decoder means"})
     sample: Measurement | None = field(metadata={"title": "classification accuracy score, samples"})
     ceiling: Measurement = field(metadata={"title": "its ceiling, trained on real images"})
@@ -49,12 +51,12 @@ def measure_score(study: Study, source: str = "prior") -> Score:
     def drawn(mode: str) -> Measurement:
         with seeded(5):
             images = decode(study.model, z, rows, sample=mode == "sample")
-        what = f"trained on {IMAGES:,} images, z from the {source}, decoder {mode}, {how}"
+        what = f"trained on {IMAGES:,} images, z from the {study.origin(source)}, {study.manner(mode)}, {how}"
         return measure(_correct(images, labels, study.data), what)
 
     all_real = f"trained on all {len(study.whole.train):,} training images, as often, {how}"
     found = {mode: drawn(mode) for mode in study.modes}
-    return Score(found["mean"], found.get("sample"), measure(_ceiling(study.whole), all_real))
+    return Score(source, found["mean"], found.get("sample"), measure(_ceiling(study.whole), all_real))
 
 
 def _correct(images: Tensor, labels: Tensor, data: Dataset) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from condvae.checkpoint import Run, load
 from condvae.config import Config
 from condvae.data import Dataset, LabelledImages, load_data, prepared
-from condvae.density import fit_mixture, load_mixture, save_mixture
+from condvae.density import FITTED, fit_mixture, load_mixture, save_mixture
 from condvae.errors import DataError, RunError
 from condvae.judge import Judge, find_judge
 from condvae.priors import MixturePrior
@@ -143,6 +143,15 @@ class Study:
         """How images can be drawn: the mean of p(x|z,y), and a sample of it where it is a likelihood."""
         return ("mean",) if self.model.likelihood.offset is None else ("mean", "sample")
 
+    def origin(self, source: str) -> str:
+        """What to say of where z is from, one of SOURCES."""
+        return f"ex-post mixture ({FITTED}{self.seen})" if source == "mixture" else source
+
+    def manner(self, mode: str) -> str:
+        """What to say of images drawn in one of `modes`."""
+        clipped = mode == "sample" and self.model.likelihood.unbounded
+        return f"decoder {mode}{', clipped to [0, 1]' if clipped else ''}"
+
     @property
     def seen(self) -> str:
         """What to say of encoded images where training showed others."""
@@ -160,17 +169,30 @@ class Study:
         classes = len(self.model.schema.classes)
         return torch.arange(classes).repeat_interleave(min(SAMPLES_PER_CLASS, max(1, MOST_SAMPLES // classes)))
 
+    @property
+    def proportioned(self) -> Tensor:
+        """Positions in `sample_labels` of as many as make the proportions of labels of the test images, int64 (M,)."""
+        labels = self.sample_labels
+        counts = torch.bincount(self.test_labels, minlength=len(self.model.schema.classes))
+        wanted = counts * int((labels == 0).sum()) // counts.max()
+        return torch.cat([(labels == label).nonzero()[:count, 0] for label, count in enumerate(wanted.tolist())])
+
     def codes_of(self, label: int) -> Tensor:
         """Posterior means of the training images of one label, float32 (N, Z)."""
         return self.train_codes[self.train_labels == label]
 
     def balanced(self, count: int | None) -> Tensor:
-        """Positions of test images, equally many of each label, `count` in all or what there is; all if it is None."""
+        """Positions of test images drawn at random, always the same, as many of each label, and one of each at least.
+
+        Args:
+            count: how many in all, or what there is; all test images if None.
+        """
         if count is None:
             return torch.arange(len(self.test_labels))
         labels, counts = self.test_labels.unique(return_counts=True)
         each = max(1, min(count // len(labels), int(counts.min())))
-        return torch.cat([(self.test_labels == label).nonzero()[:each, 0] for label in labels.tolist()])
+        order = torch.randperm(len(self.test_labels), generator=torch.Generator().manual_seed(0))
+        return torch.cat([order[self.test_labels[order] == label][:each] for label in labels.tolist()])
 
     def examples(self, labels: Tensor, seed: int = 0) -> Tensor:
         """A training image for each label, drawn at random from those of that label: positions, int64 (N,).

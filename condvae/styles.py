@@ -36,14 +36,20 @@ class Obedience:
 
     Attributes:
         name: of the attribute.
+        source: where z is from: prior, or mixture.
         correlation: between requested and measured values.
+        within: the same within labels, which differ in the attribute themselves.
         error: mean absolute difference.
+        offset: mean difference, measured less requested.
         spread: mean absolute deviation of the real values from their mean, to compare the error with.
     """
 
     name: str
+    source: str
     correlation: Measurement = field(metadata={"title": "requested against measured, correlation"})
+    within: Measurement = field(metadata={"title": "the same within labels"})
     error: Measurement = field(metadata={"title": "requested against measured, mean error"})
+    offset: Measurement = field(metadata={"title": "requested against measured, mean difference"})
     spread: Measurement = field(metadata={"title": "its scale, mean deviation of real values"})
 
 
@@ -90,22 +96,41 @@ def style_agreement(study: Study) -> dict[str, Measurement]:
 def measure_obedience(study: Study, source: str = "prior") -> tuple[Obedience, ...]:
     """Ask for the attributes of training images, and measure what was drawn."""
     names = study.model.config.conditions
-    rows = study.rows(study.sample_labels)
+    labels = study.sample_labels
+    rows = study.rows(labels)
     images = decode(study.model, study.draw(rows, 0, source), rows)
-    return tuple(_obedience(name, rows[:, names.index(name)], images, source) for name in names if name in MEASURES)
+    how = f"{study.sample_size}, z from the {study.origin(source)}, decoder mean, requested as training images have it"
+    return tuple(
+        _obedience(name, source, rows[:, names.index(name)], labels, images, f"{name}, {how}")
+        for name in names
+        if name in MEASURES
+    )
 
 
-def _obedience(name: str, requested: Tensor, images: Tensor, source: str) -> Obedience:
+def _obedience(name: str, source: str, requested: Tensor, labels: Tensor, images: Tensor, how: str) -> Obedience:
     found = torch.cat([MEASURES[name](part) for part in images.split(1000)])
-    count = len(found)
-    r = correlation(requested, found)
-    how = f"{name} of {count:,} decoder means, z from the {source}, requested as training images of each label have it"
     return Obedience(
         name,
-        Measurement(r, (1 - r**2) / (count - 1) ** 0.5, count, how),
-        measure((requested - found).abs(), how),
+        source,
+        _correlation(requested, found, how),
+        _correlation(_within(requested, labels), _within(found, labels), f"{how}; less the mean of each label"),
+        measure((found - requested).abs(), how),
+        measure(found - requested, how),
         measure((requested - requested.mean()).abs(), f"{name} as requested"),
     )
+
+
+def _correlation(values: Tensor, others: Tensor, protocol: str) -> Measurement:
+    def of(chosen: Tensor) -> float:
+        return correlation(values[chosen], others[chosen])
+
+    return Measurement(of(torch.arange(len(values))), bootstrap_error(of, len(values)), len(values), protocol)
+
+
+def _within(values: Tensor, labels: Tensor) -> Tensor:
+    """Values (N,) less the mean of their label."""
+    sums = torch.zeros(int(labels.max()) + 1).index_add(0, labels, values)
+    return values - (sums / torch.bincount(labels).clamp(min=1))[labels]
 
 
 def _mean_pair_correlation(values: Tensor, protocol: str) -> Measurement:

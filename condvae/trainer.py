@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from importlib.util import find_spec
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,12 @@ def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.
     options = _instantiated(config.trainer)
     callbacks: list[pl.Callback] = [ConfigFile(run, config), *(options.pop("callbacks") or [])]
     if config.training.patience:
+        every, epochs = options["check_val_every_n_epoch"] or 1, options["max_epochs"] or inf
+        if 0 < epochs < every:
+            raise ConfigError(
+                f"trainer.check_val_every_n_epoch = {every} is not possible; allowed: 1 to {epochs}, the epochs there "
+                f"are, as training.patience = {config.training.patience} waits for a better bound on held-out images."
+            )
         # before cvae.ckpt, which holds what they know
         callbacks += [
             EarlyStopping(MONITORED, mode="max", patience=config.training.patience),

@@ -16,6 +16,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 from torch.optim.lr_scheduler import OneCycleLR
@@ -24,7 +25,7 @@ from torch.utils.data import DataLoader, Sampler, TensorDataset
 from condvae.checkpoint import Run, load_checkpoint, require_fit, save_model
 from condvae.config import Config
 from condvae.data import Dataset, LabelledImages, load_data, prepared
-from condvae.errors import ConfigError, RunError, TrainingError
+from condvae.errors import CondvaeError, ConfigError, RunError, TrainingError
 from condvae.files import require_empty
 from condvae.metrics import squared_error
 from condvae.model import CVAE
@@ -126,7 +127,7 @@ class CVAEModule(pl.LightningModule):
         self.model, self.config, self.data = model, config, data
         self.loss_sum, self.images = torch.zeros(()), 0  # of the images seen in this epoch
         self.seconds_before = 0.0  # in earlier parts of an interrupted run
-        self.started = time.perf_counter()
+        self.started, self.has_begun = time.perf_counter(), False
 
     @property
     def seconds(self) -> float:
@@ -171,7 +172,7 @@ class CVAEModule(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_start(self) -> None:
-        self.started = time.perf_counter()
+        self.started, self.has_begun = time.perf_counter(), True
 
     def on_train_epoch_start(self) -> None:
         torch.manual_seed(derived_seed(self.config.training.seed, self.current_epoch, 1 + self.global_rank))
@@ -305,6 +306,10 @@ def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any
         trainer = make_trainer(config, run, checkpoint)
         try:
             trainer.fit(module, ckpt_path=run.checkpoint if checkpoint else None)
+        except (MisconfigurationException, ValueError) as error:
+            if isinstance(error, CondvaeError) or module.has_begun:
+                raise
+            raise ConfigError(f"Lightning's Trainer refuses its options: {error}") from error
         except SystemExit:  # how Lightning ends on Ctrl-C; from then on it ignores further ones
             signal.signal(signal.SIGINT, interrupt)
             if trainer.interrupted:

@@ -14,7 +14,7 @@ from typing import Any
 
 from condvae.checkpoint import Run
 from condvae.config import Config, load_recipe
-from condvae.evaluate import PARTS, evaluate, load_evaluation
+from condvae.evaluate import EDITION, PARTS, evaluate, load_evaluation
 from condvae.study import Study
 from condvae.training import fit, resume
 
@@ -51,6 +51,7 @@ COLUMNS = [
     ("conditional accuracy, prior", "accuracy/prior"),
     ("ex-post mixture", "accuracy/mixture"),
     ("Frechet / floor", "frechet"),
+    ("without a label", "unlabelled"),
     ("precision", "generation/0/precision"),
     ("recall", "generation/0/recall"),
     ("coverage", "generation/0/coverage"),
@@ -98,12 +99,21 @@ def measure(name: str, seed: int) -> None:
     missing = [part for part in PARTS if not getattr(known, part)]
     found = asdict(evaluate(study, missing) if missing else known)
     record = study.description["record"]
+    if "mixture" in [one["source"] for one in (found["score"], found["memorisation"], *found["obedience"])]:
+        raise SystemExit(f"{run.evaluation} was measured with --mixture. Delete it.")
     found["minutes"] = {"value": record["seconds"] / 60}
-    drawn = next(item for item in found["generation"] if (item["source"], item["mode"]) == ("prior", "mean"))
-    found["frechet"] = {"value": drawn["frechet"]["value"] / drawn["frechet_floor"]["value"]}
+    found["frechet"], found["unlabelled"] = (by_floor(found, conditions) for conditions in ("given", "none"))
     RESULTS.mkdir(parents=True, exist_ok=True)
     content = {"config": config.to_dict(), "record": record, "processor": platform.processor(), **found}
     path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+
+
+def by_floor(found: dict[str, Any], conditions: str) -> dict[str, float] | None:
+    """The Frechet distance of decoder means with z from the prior, divided by its floor."""
+    for item in found["generation"]:
+        if (item["source"], item["mode"], item["conditions"]) == ("prior", "mean", conditions):
+            return {"value": item["frechet"]["value"] / item["frechet_floor"]["value"]}
+    return None
 
 
 def page() -> list[str]:
@@ -152,10 +162,11 @@ def protocol_lines(result: dict[str, Any]) -> list[str]:
 
 
 def load(name: str, seed: int) -> dict[str, Any] | None:
-    """The result of a recipe as it is now with a seed, if it was measured."""
+    """The result of a recipe as it is now with a seed, if it was measured by the protocols of now."""
     path = RESULTS / f"{name}-{seed}.json"
     found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    return found if found.get("config") == settings(name, seed).to_dict() else None
+    current = settings(name, seed).to_dict(), EDITION
+    return found if (found.get("config"), found.get("edition")) == current else None
 
 
 def at(result: dict[str, Any], place: str) -> Any:

@@ -1,5 +1,6 @@
 """The command line: help, generating, evaluating, reporting, and every mistake without a traceback."""
 
+import json
 import re
 import subprocess
 import sys
@@ -8,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from condvae import cli
-from condvae.checkpoint import Run
+from condvae.checkpoint import Run, save_model
+from condvae.config import Config, ModelConfig, TrainingConfig
+from condvae.data import Dataset
+from condvae.model import CVAE
 
 from .conftest import Cli
 
@@ -90,6 +94,24 @@ def test_unknown_command(argv: list[str], condvae: Cli) -> None:
 def test_generate_mistakes(options: list[str], message: str, run: Run, tmp_path: Path, condvae: Cli) -> None:
     assert message in condvae.fails("generate", run.path, *options, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_choices_of_evaluate(mnist: Dataset, tmp_path: Path, condvae: Cli) -> None:
+    """On a model as it was before training: how many samples and images, and where z is from, is said."""
+    config = Config(
+        model=ModelConfig(likelihood="bernoulli", encoder=(8,), decoder=(8,)), training=TrainingConfig(beta=1)
+    )
+    save_model(Run(tmp_path / "run"), CVAE(config.model, mnist.train.schema), config, {})
+    command = ["evaluate", tmp_path / "run", "--only"]
+    output = condvae(*command, "likelihood", "--is-samples", 3, "--images", "all")
+    assert re.search(r"-log p\(x\|y\), nats +[\d.]+ ± [\d.]+  \(n = 10,000\)", output)
+    content = json.loads((tmp_path / "run" / "evaluation.json").read_text("utf-8"))
+    assert "3 importance samples of z for each image, all test images" in content["likelihood"]["nll"]["protocol"]
+    assert "memorisation, z from the mixture" in condvae(*command, "memorisation", "--mixture")
+    assert "memorisation, z from the prior" in condvae(*command, "memorisation")
+    assert "--images few is not possible; allowed: a number, or all" in condvae.fails(
+        *command, "codes", "--images", "few"
+    )
 
 
 def test_a_port_that_cannot_be(run: Run, condvae: Cli) -> None:

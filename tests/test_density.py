@@ -2,16 +2,19 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from condvae.checkpoint import Run
+from condvae.checkpoint import Run, load
 from condvae.density import fit_mixture, load_mixture, save_mixture
 from condvae.errors import InputError, RunError
 from condvae.model import CVAE
 from condvae.priors import MixturePrior
 from condvae.sampling import generate
+
+from .conftest import Cli
 
 
 def one_hot(label: int, classes: int, count: int) -> Tensor:
@@ -91,6 +94,18 @@ def test_codes_that_lie_on_a_line() -> None:
 def test_a_mixture_of_another_kind_of_model(model: CVAE, codes: tuple[Tensor, Tensor]) -> None:
     with pytest.raises(InputError, match="of a model with 2 labels and 2 latent dimensions; this one has 10 and 2"):
         generate(model, "3", prior=fit_mixture(*codes, classes=2))
+
+
+def test_the_commands_draw_from_it(run: Run, tmp_path: Path, condvae: Cli) -> None:
+    condvae("evaluate", run.path, "--only", "codes")
+    for name, options in (("mixture", ["--mixture"]), ("prior", [])):
+        condvae("generate", run.path, "--label", 3, "--count", 5, *options, "--out", tmp_path / f"{name}.npz")
+    drawn, others = (np.load(tmp_path / f"{name}.npz")["images"] for name in ("mixture", "prior"))
+    expected = generate(load(run.path), "3", count=5, seed=0, prior=load_mixture(run.path))
+    assert np.array_equal(drawn, expected)
+    assert not np.array_equal(drawn, others)
+    twice = ["generate", run.path, "--label", 3, "--z", 0, 0, "--mixture", "--out", tmp_path / "new"]
+    assert "--mixture draws z, --z sets it: give one of the two" in condvae.fails(*twice)
 
 
 def test_kept_in_the_run(run: Run, tmp_path: Path, codes: tuple[Tensor, Tensor]) -> None:

@@ -1,7 +1,7 @@
 """The whole evaluation on small made data: every part, for models and data of every kind."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from condvae.checkpoint import Run
 from condvae.config import Config, ModelConfig, TrainingConfig
 from condvae.data import Dataset, LabelledImages, Values
 from condvae.errors import ConfigError
-from condvae.evaluate import PARTS, Choices, Evaluation, evaluate, load_evaluation
+from condvae.evaluate import EDITION, PARTS, Choices, Evaluation, evaluate, load_evaluation
 from condvae.metrics import Measurement
 from condvae.report import summary
 from condvae.study import Study
@@ -58,17 +58,18 @@ def test_every_part_of_every_likelihood(bars: Dataset, tmp_path: Path, likelihoo
     found = measured(study)
     assert torch.equal(state, torch.get_rng_state())
     assert {name.split(":")[0].split(",")[0] for name in found} == set(PARTS) - {"obedience"} | {"classifier"}
-    bound, nll = found["likelihood: -ELBO, nats"], found["likelihood: -log p(x|y), nats"]
-    parts = [found[f"likelihood: its {part} part, nats"].value for part in ("reconstruction", "KL")]
+    part = f"likelihood, {study.model.likelihood.measures}"
+    bound, nll = found[f"{part}: -ELBO, nats"], found[f"{part}: -log p(x|y), nats"]
+    parts = [found[f"{part}: its {one} part, nats"].value for one in ("reconstruction", "KL")]
     assert bound.value == pytest.approx(sum(parts), rel=1e-4)
     assert nll.count == 9
-    assert "7 importance samples of z for each image, class-balanced test images" in nll.protocol
+    assert "7 importance samples of z for each image, class-balanced test images drawn at random" in nll.protocol
     assert study.judge.description in summary(load_evaluation(study), [])
     bits = nll.value / (105 * np.log(2)) + (0 if likelihood == "bernoulli" else np.log2(255))
-    assert found["likelihood: -log p(x|y), bits per dimension"].value == pytest.approx(bits, rel=1e-4)
-    marginal = found["likelihood: -log p(x), nats"].value
+    assert found[f"{part}: -log p(x|y), bits per dimension"].value == pytest.approx(bits, rel=1e-4)
+    marginal = found[f"{part}: -log p(x), nats"].value
     assert nll.value - 1 < marginal < nll.value + np.log(3) + 1, "labels are worth log 3 at most, but for the estimates"
-    assert 0 <= found["score: classification accuracy score, samples"].value <= 1
+    assert 0 <= found["score, z from the prior: classification accuracy score, samples"].value <= 1
     kind = json.loads(study.run.evaluation.read_text("utf-8"))["likelihood"]["measures"]
     assert kind in nll.protocol
 
@@ -98,11 +99,11 @@ def test_attributes(bars: Dataset, tmp_path: Path) -> None:
     study = trained(tmp_path / "run", coloured, model)
     assert [variable.name for variable in study.model.conditions.variables] == list(names)
     found = measured(study)
-    assert "obedience, slant: requested against measured, correlation" in found
+    assert "obedience, slant, z from the prior: requested against measured, correlation" in found
     drawn_with_none = [name for name in found if name.startswith("generation, z from the prior, decoder mean, no cond")]
     assert len(drawn_with_none) == 8, "without a label there is no accuracy"
     assert "given its other conditions" in found["classifier: accuracy of argmax p(x|y)"].protocol
-    assert "likelihood: -log p(x), nats" not in found, "it would be of one label's attributes only"
+    assert not any("-log p(x), nats" in name for name in found), "it would be of one label's attributes only"
 
 
 def bars_with_tone(bars: Dataset) -> Dataset:
@@ -153,6 +154,9 @@ def test_parts_are_added_to_what_is_there(bars: Dataset, tmp_path: Path) -> None
     assert second.codes is not None
     study.run.evaluation.write_text(study.run.evaluation.read_text("utf-8").replace(first.weights, "0" * 64), "utf-8")
     assert load_evaluation(study) == Evaluation(first.weights), "figures of other weights are not this model's"
+    content = {**asdict(first), "edition": EDITION - 1}
+    study.run.evaluation.write_text(json.dumps(content), "utf-8")
+    assert load_evaluation(study) == Evaluation(first.weights), "figures by another protocol are not this one's"
     study.run.evaluation.write_text("{damaged", "utf-8")
     assert load_evaluation(study) == Evaluation(first.weights)
 
@@ -163,10 +167,38 @@ def test_what_is_not_possible(bars: Dataset, tmp_path: Path) -> None:
         evaluate(study, ["codez"])
     with pytest.raises(ConfigError, match=r"trainer\.limit_val_batches = 0 is not possible; allowed: more"):
         Config(training=TrainingConfig(patience=1, validation=9), trainer={"limit_val_batches": 0})
+    with pytest.raises(ConfigError, match=r"training\.start_at_mean = True is not possible; allowed: false with"):
+        Config(model=ModelConfig(likelihood="continuous-bernoulli"), training=TrainingConfig(start_at_mean=True))
     with pytest.raises(ConfigError, match="--is-samples 0 is not possible"):
         Choices(samples=0)
     with pytest.raises(ConfigError, match=r"There is no source of z 'prio'\. Did you mean 'prior'"):
         Choices(source="prio")
+
+
+def test_the_part_of_the_test_images_is_balanced_and_drawn_from_all_of_them(tmp_path: Path) -> None:
+    """Not the first of each class, as files are often sorted."""
+    labels = np.arange(600) % 2
+    brightness = np.repeat([50, 200], 300).astype(np.uint8)  # the second half is brighter
+    images = np.broadcast_to(brightness[:, None, None, None], (600, 1, 4, 4)).copy()
+    part = LabelledImages(images, labels, ("a", "b"))
+    study = trained(tmp_path / "run", Dataset("halves", part, part), SMALL, TrainingConfig(batch_size=30))
+    chosen = study.balanced(200)
+    assert len(set(chosen.tolist())) == 200
+    assert torch.bincount(study.test_labels[chosen]).tolist() == [100, 100]
+    assert 0.35 < (chosen < 300).float().mean() < 0.65
+    assert torch.equal(chosen, study.balanced(200))
+    assert torch.equal(study.balanced(None), torch.arange(600))
+
+
+def test_compared_images_have_the_labels_in_the_proportions_of_the_test_images(bars: Dataset, tmp_path: Path) -> None:
+    study = trained(tmp_path / "run", bars, SMALL, TrainingConfig(batch_size=30))
+    uneven = Dataset(
+        "uneven", bars.train, bars.test.take(np.flatnonzero((bars.test.labels != 1) | (np.arange(30) < 15)))
+    )
+    counts = torch.bincount(Study(study.run, uneven).test_labels).tolist()
+    assert counts == [10, 5, 10]
+    other = Study(study.run, uneven)
+    assert torch.bincount(other.sample_labels[other.proportioned]).tolist() == [40, 20, 40]
 
 
 def test_no_real_image_is_taken_twice_where_there_are_enough(bars: Dataset, tmp_path: Path) -> None:

@@ -5,14 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import condvae as package
 from condvae.checkpoint import Run, save_model
 from condvae.config import Attribute, Config, ModelConfig, Schema, TrainingConfig
 from condvae.data import Dataset
+from condvae.errors import ConfigError
 from condvae.gallery import FIGURES, GRID, draw_figure
 from condvae.model import CVAE
+from condvae.sampling import as_conditions, draw
 from condvae.study import Study
 from condvae.training import fit
 
@@ -83,6 +86,7 @@ def test_manifold_has_the_second_dimension_upwards(study: Study) -> None:
     ("arguments", "message"),
     [
         (["compair"], "There is no figure 'compair'. Did you mean 'compare'?"),
+        (["curves", "--mixture"], "Figure 'curves' does not take --mixture; it takes no options"),
         (["curves", "--labels", "3"], "Figure 'curves' does not take --labels; it takes no options"),
         (["latent", "--z", "0", "0"], "Figure 'latent' does not take --z; it takes --labels"),
         (["style", "--labels", "11"], "There is no label '11'"),
@@ -146,4 +150,22 @@ def test_beyond_a_plane_styles_are_drawn_from_the_prior(bars: Dataset, tmp_path:
     ).all()
     assert [axis.get_title() for axis in figure.axes] == [f"style {number}" for number in range(1, 6)]
     assert "style 9" in [axis.get_xlabel() for axis in draw_figure("compare", study).axes]
-    assert draw_figure("manifold", study).axes
+    (sheet,) = shown(draw_figure("manifold", study, [label]))
+    z = draw(study.model, as_conditions(study.model, label), seed=0).clone()
+    z[0, :2] = torch.tensor([-2.85, 2.85])  # the middle of the first tile
+    first = package.generate(study.model, label, z=z)[0].transpose(1, 2, 0)
+    assert np.abs(sheet[: first.shape[0], : first.shape[1]].astype(int) - first).max() <= 1
+
+
+def test_styles_from_the_mixture(bars: Dataset, tmp_path: Path) -> None:
+    """Of a plane too, where the figure's own points are others; drawn as everywhere else."""
+    config = Config(model=ModelConfig(encoder=(8,), decoder=(8,)))
+    save_model(Run(tmp_path), CVAE(config.model, bars.train.schema), config, {})
+    study = Study(Run(tmp_path), bars)
+    expected = package.generate(study.model, "left", count=5, seed=0, prior=study.mixture)
+    assert (
+        np.stack(shown(draw_figure("style", study, ["left"], mixture=True))) == expected.transpose(0, 2, 3, 1)
+    ).all()
+    assert (np.stack(shown(draw_figure("style", study, ["left"]))) != expected.transpose(0, 2, 3, 1)).any()
+    with pytest.raises(ConfigError, match="--mixture draws z, --z sets it: give one of the two"):
+        draw_figure("style", study, z=[[0, 0]], mixture=True)

@@ -6,13 +6,17 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from condvae.checkpoint import Run, load, load_checkpoint
 from condvae.config import Config, ModelConfig, TrainingConfig
 from condvae.data import Dataset, prepared
 from condvae.errors import ConfigError
+from condvae.likelihoods import LIKELIHOODS
+from condvae.model import CVAE, Bound
 from condvae.sampling import unit
 from condvae.seeds import seeded
+from condvae.study import Study
 from condvae.training import CVAEModule, fit, resume
 
 QUIET = {"enable_progress_bar": False}
@@ -26,6 +30,44 @@ def config(epochs: int, model: ModelConfig = MODEL, **training: object) -> Confi
 
 def losses(path: Path, name: str) -> list[float]:
     return [row[name] for row in Run(path).history() if name in row]
+
+
+@pytest.mark.parametrize("likelihood", sorted(LIKELIHOODS))
+def test_only_a_bernoulli_sees_binarised_images(bars: Dataset, likelihood: str) -> None:
+    model = CVAE(replace(MODEL, likelihood=likelihood), bars.train.schema)
+    grey = torch.rand(2000, 1, 2, 2).sort(0).values
+    seen = model.observe(grey)
+    if likelihood != "bernoulli":
+        assert seen is grey
+        return
+    assert set(seen.unique().tolist()) == {0.0, 1.0}
+    assert not torch.equal(seen, model.observe(grey)), "drawn anew each time"
+    means = seen.view(10, 200, -1).mean((1, 2))
+    torch.testing.assert_close(means, grey.view(10, 200, -1).mean((1, 2)), atol=0.1, rtol=0)
+
+
+def test_binarised_anew_in_training_and_once_for_all_where_it_is_measured(
+    bars: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[bool, list[Tensor]] = {True: [], False: []}
+    elbo = CVAE.elbo
+
+    def spied(model: CVAE, x: Tensor, *arguments: object, **options: object) -> Bound:
+        given[model.training].append(x)
+        return elbo(model, x, *arguments, **options)
+
+    monkeypatch.setattr(CVAE, "elbo", spied)
+    settings = config(3, replace(MODEL, likelihood="bernoulli"))
+    fit(replace(settings, training=replace(settings.training, batch_size=len(bars.train))), tmp_path / "run", bars)
+    for parts in given.values():
+        assert len(parts) == 3
+        assert all(set(part.unique().tolist()) == {0.0, 1.0} for part in parts)
+    sums = [part.sum(0) for part in given[True]]  # over the epoch, so that the order does not matter
+    assert not torch.equal(sums[0], sums[1])
+    assert torch.equal(given[False][0], given[False][2])
+    once, again = (Study(Run(tmp_path / "run"), bars).observed for _ in range(2))
+    assert torch.equal(once, again)
+    assert set(once.unique().tolist()) == {0.0, 1.0}
 
 
 def test_what_is_monitored_is_the_unweighted_bound_of_the_held_out_images(bars: Dataset, tmp_path: Path) -> None:
@@ -162,6 +204,14 @@ def test_muon_and_a_start_at_the_mean_for_both_networks(bars: Dataset, tmp_path:
 def test_settings_that_are_not_possible(training: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         config(1, **training)
+
+
+def test_waiting_for_a_bound_that_is_never_measured(bars: Dataset, tmp_path: Path) -> None:
+    settings = config(2, patience=1)
+    rare = replace(settings, trainer={**settings.trainer, "check_val_every_n_epoch": 3})
+    with pytest.raises(ConfigError, match=r"check_val_every_n_epoch = 3 is not possible; allowed: 1 to 2, the epochs"):
+        fit(rare, tmp_path / "run", bars)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_learned_prior_needs_a_kl_term() -> None:

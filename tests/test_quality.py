@@ -32,7 +32,7 @@ def test_the_page_has_each_result_and_what_it_must_reach(quality: ModuleType) ->
         if seed == 2:
             config["training"]["batch_size"] = 7
         (quality.RESULTS / f"plane-gaussian-{seed}.json").write_text(
-            json.dumps({"config": config, "frechet": None, "minutes": {"value": 5.0}, **found})
+            json.dumps({"config": config, "frechet": None, "unlabelled": None, "minutes": {"value": 5.0}, **found})
         )
     page = "\n".join(quality.page())
     row = "| `plane-gaussian` | reconstruction MSE | ≤ 0.0295 | 0.029 ± 0.001 | 0.028, 0.03 | 1 of 2 |"

@@ -26,7 +26,7 @@ from condvae.data import Dataset
 from condvae.errors import ConfigError, RunError, StorageError, TrainingError
 from condvae.evaluate import evaluate
 from condvae.study import Study
-from condvae.training import fit, resume
+from condvae.training import CVAEModule, fit, resume
 
 from .conftest import Cli, hear_interrupts
 from .test_data import write_idx_folder
@@ -224,6 +224,23 @@ def test_trainer_options_that_are_not_possible(bars: Dataset, tmp_path: Path, co
         condvae("train", "--trainer.max_epochs", "many", "--out", tmp_path / "other")
     assert caught.value.code == 2
     assert not (tmp_path / "other").exists()
+
+
+def test_what_the_trainer_refuses_only_when_it_begins(bars: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"Lightning's Trainer refuses its options: .*val_check_interval"):
+        fit(Config(trainer={"max_epochs": 1, "val_check_interval": 500}), tmp_path / "run", bars)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_bug_is_not_taken_for_an_option_of_the_trainer(
+    bars: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(CVAEModule, "training_step", broken)
+    with pytest.raises(ValueError, match=r"^a bug$"):
+        fit(Config(trainer={"max_epochs": 1}), tmp_path / "run", bars)
 
 
 def test_what_the_trainer_refuses(bars: Dataset, tmp_path: Path, condvae: Cli) -> None:
