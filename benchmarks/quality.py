@@ -1,7 +1,7 @@
 """Time to quality: ten epochs of the plain experiment, recipe `paper`, and recipe `fast`, over several seeds.
 
-Quality is the test MSE at the end of each training, a point that the recipe fixes beforehand; nothing looks at the test
-images before. Time runs from the first step to the end of the last one.
+Quality is the test MSE at the end of each training, a point that the recipe fixes beforehand; no training looks at the
+test images before its end. Time runs from the first step to the end of the last one.
 """
 
 import sys

@@ -50,7 +50,7 @@ def train(argv: Arguments) -> None:
     from jsonargparse import ArgumentParser as SettingsParser
 
     from condvae.checkpoint import Run
-    from condvae.config import Config, ModelConfig, TrainingConfig, load_recipe, recipe_names
+    from condvae.config import Config, ModelConfig, TrainingConfig, dotted, load_recipe, recipe_names
     from condvae.trainer import add_trainer_options, changed_options, is_main_process
     from condvae.training import fit, resume
 
@@ -64,9 +64,9 @@ def train(argv: Arguments) -> None:
     parser.add_class_arguments(ModelConfig, "model", instantiate=False)
     parser.add_class_arguments(TrainingConfig, "training", instantiate=False)
     add_trainer_options(parser)
-    parser.set_defaults(_dotted({"data": base.data, "model": vars(base.model), "training": vars(base.training)}))
+    parser.set_defaults(dotted({"data": base.data, "model": vars(base.model), "training": vars(base.training)}))
     try:
-        parser.set_defaults(_dotted({"trainer": base.trainer}))
+        parser.set_defaults(dotted({"trainer": base.trainer}))
     except KeyError as error:
         raise ConfigError(f"Lightning's Trainer has no option that the recipe names: {error.args[0]}") from error
     settings = parser.parse_args(argv).as_dict()
@@ -94,7 +94,9 @@ def evaluate(argv: Arguments) -> None:
 
     Example: condvae evaluate runs/paper --only reconstruction codes accuracy
     """
-    parser = run_parser("evaluate", evaluate)
+    from condvae.config import Choices
+
+    usual, parser = Choices(), run_parser("evaluate", evaluate)
     parser.add_argument(
         "--only",
         nargs="+",
@@ -107,15 +109,16 @@ def evaluate(argv: Arguments) -> None:
         "--mixture", action="store_true", help="score, obedience, memorisation: z from the ex-post mixture"
     )
     samples, images = "importance samples of log p(x|y)", "test images for it, class-balanced, or all"
-    parser.add_argument("--is-samples", type=int, default=500, metavar="K", help=f"{samples} (default: %(default)s)")
-    parser.add_argument("--images", default="1000", metavar="N", help=f"{images} (default: %(default)s)")
+    parser.add_argument(
+        "--is-samples", type=int, default=usual.samples, metavar="K", help=f"{samples} (default: %(default)s)"
+    )
+    parser.add_argument("--images", default=str(usual.images), metavar="N", help=f"{images} (default: %(default)s)")
     arguments = parser.parse_args(argv)
     if arguments.images != "all" and not arguments.images.isdecimal():
         raise ConfigError(f"--images {arguments.images} is not possible; allowed: a number, or all.")
     study = _study(arguments)
 
     from condvae.claims import assess
-    from condvae.evaluate import Choices
     from condvae.evaluate import evaluate as measure
     from condvae.report import summary
 
@@ -383,7 +386,9 @@ def _study(arguments: Namespace) -> Any:
 
 def _require_same(base: Any, config: Any, settings: dict[str, Any]) -> None:
     """A resumed run keeps its settings; only options of the Trainer may differ."""
-    before, now = (_dotted({**part.to_dict(), "trainer": None}) for part in (base, config))
+    from condvae.config import dotted
+
+    before, now = (dotted({**part.to_dict(), "trainer": None}) for part in (base, config))
     changed = [f"--{name}" for name in before if before[name] != now[name]]
     changed += ["--out"] if settings["out"] else []
     changed += ["--recipe"] if settings["recipe"] != RECIPE else []
@@ -392,12 +397,3 @@ def _require_same(base: Any, config: Any, settings: dict[str, Any]) -> None:
             f"--resume continues a run with its own settings; {', '.join(changed)} cannot be given with it. Leave it "
             "out, or start a new run with --out. Options of the Trainer, such as --trainer.max_epochs, can be changed."
         )
-
-
-def _dotted(settings: dict[str, Any]) -> dict[str, Any]:
-    """{"model": {"latent": 2}} as {"model.latent": 2}; the values of one level only."""
-    flat: dict[str, Any] = {}
-    for name, value in settings.items():
-        group = {f"{name}.{key}": part for key, part in value.items()} if isinstance(value, dict) else {name: value}
-        flat.update(group)
-    return flat

@@ -20,6 +20,7 @@ Settings = TypeVar("Settings")
 TRAINER = {"max_epochs": 10, "devices": 1}
 OPTIMIZERS = ("adam", "muon")
 SCHEDULES = ("constant", "one-cycle")
+SOURCES = ("prior", "mixture")  # where z is from
 RECIPES = Path(str(files("condvae"))) / "recipes"
 
 
@@ -129,12 +130,12 @@ class TrainingConfig:
         schedule: of the step size: constant, or one-cycle (up to the peak, then down to 0, both in equal steps).
         peak: the share of all steps after which one-cycle has its largest step size, 0 to 1 (exclusive).
         start_at_mean: let the decoder's first output be the mean training image rather than grey; of network conv its
-            mean colour.
+            mean in each channel only.
         bf16: matrix products in bfloat16, where the processor has instructions for them; otherwise in float32.
         beta: weight of the KL term: 0 leaves it out as the experiment does, 1 is the evidence lower bound.
         warm_up: epochs in which the weight of the KL term rises from 0 to beta, in equal steps.
-        free_bits: nats of each latent dimension's KL, averaged over the batch, that cost nothing more; of a flow prior,
-            which does not divide its KL among dimensions, as many for all together as there are dimensions.
+        free_bits: nats of KL, averaged over the batch, that each latent dimension has at no cost; under a flow prior
+            they have them together, that many times their number.
         samples: importance samples of z for each image; more than 1 is the tighter bound of the importance weighted
             autoencoder.
         validation: training images held out, to measure the bound on after each epoch; 0 measures the error of the test
@@ -225,11 +226,11 @@ class Config:
             True,
             "false with model.likelihood = 'continuous-bernoulli', whose mean is no sigmoid of what the decoder gives",
         )
-        needs_beta = {
-            "model.prior": self.model.prior if self.model.prior != "standard" else "",
-            "training.samples": self.training.samples if self.training.samples > 1 else "",
-            "training.free_bits": self.training.free_bits or "",
-            "training.warm_up": self.training.warm_up or "",
+        without_kl = {
+            "model.prior": (self.model.prior, "standard"),
+            "training.samples": (self.training.samples, 1),
+            "training.free_bits": (self.training.free_bits, 0),
+            "training.warm_up": (self.training.warm_up, 0),
         }
         _require(
             not self.training.patience or self.trainer.get("limit_val_batches") != 0,
@@ -237,8 +238,9 @@ class Config:
             0,
             f"more, as training.patience = {self.training.patience} waits for a better bound on held-out images",
         )
-        for name, value in needs_beta.items():
-            _require(not value or self.training.beta > 0, name, value, "only with training.beta more than 0, such as 1")
+        for name, (value, alone) in without_kl.items():
+            allowed = f"{alone}, as training.beta = 0 leaves the KL term out; set that to 1 for others"
+            _require(value == alone or self.training.beta > 0, name, value, allowed)
 
     @property
     def has_bound(self) -> bool:
@@ -265,8 +267,33 @@ class Config:
         values = dict(settings)
         for name, kind in (("model", ModelConfig), ("training", TrainingConfig)):
             if name in values:
-                values[name] = _build(kind, values[name])
+                values[name] = _build(kind, values[name], name)
         return _build(cls, values)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What of the evaluation's protocol can be chosen.
+
+    Attributes:
+        samples: importance samples for each image.
+        images: test images for the importance samples, class-balanced; all if None.
+        source: where z is from in the parts score, obedience and memorisation, one of SOURCES; generation and accuracy
+            have each.
+
+    Raises:
+        ConfigError: a choice is not possible.
+    """
+
+    samples: int = 500
+    images: int | None = 1000
+    source: str = "prior"
+
+    def __post_init__(self) -> None:
+        for name, value in (("--is-samples", self.samples), ("--images", self.images)):
+            _require(value is None or value >= 1, name, value, "1 or more")
+        if self.source not in SOURCES:
+            raise ConfigError(unknown("source of z", self.source, SOURCES))
 
 
 def load_recipe(name: str) -> Config:
@@ -290,14 +317,23 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in RECIPES.glob("*.yaml"))
 
 
-def _build(kind: type[Settings], values: Any) -> Settings:
+def dotted(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """{"model": {"latent": 2}} as {"model.latent": 2}; the values of one level only."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        flat |= {f"{name}.{key}": part for key, part in value.items()} if isinstance(value, dict) else {name: value}
+    return flat
+
+
+def _build(kind: type[Settings], values: Any, group: str = "") -> Settings:
     if not isinstance(values, Mapping):
-        raise ConfigError(f"{kind.__name__} needs settings by name, not {values!r}.")
+        raise ConfigError(f"{group} = {values!r} is not possible; allowed: settings by name.")
     types = get_type_hints(kind)
     for name in values:
         if name not in types:
             raise ConfigError(unknown("setting", str(name), types))
-    return kind(**{name: _typed(f"{kind.__name__}.{name}", types[name], value) for name, value in values.items()})
+    path = f"{group}." if group else ""
+    return kind(**{name: _typed(path + name, types[name], value) for name, value in values.items()})
 
 
 def _typed(name: str, wanted: Any, value: Any) -> Any:
@@ -311,7 +347,9 @@ def _typed(name: str, wanted: Any, value: Any) -> Any:
             pass
     if not isinstance(value, get_origin(wanted) or wanted) or (isinstance(value, bool) and wanted is not bool):
         kind = "a list" if get_origin(wanted) is tuple else getattr(wanted, "__name__", str(wanted))
-        raise ConfigError(f"{name} = {value!r} is a {type(value).__name__}, where {kind} is needed. Correct it.")
+        raise ConfigError(
+            f"{name} = {value!r} is a {type(value).__name__}, where {kind} is needed. See 'condvae train --help'."
+        )
     return value
 
 

@@ -17,7 +17,10 @@ from condvae.priors import MixturePrior
 
 COMPONENTS = 10
 OUTLIERS = 0.1
-FITTED = f"{COMPONENTS} Gaussians a class, fitted to its training codes without the {OUTLIERS:.0%} least probable"
+FITTED = (
+    f"{COMPONENTS} Gaussians a class, fitted to its training codes without the {OUTLIERS:.0%} least probable"
+    f" (of {10 * COMPONENTS} or fewer: to all)"
+)
 
 
 def fit_mixture(
@@ -33,7 +36,8 @@ def fit_mixture(
         labels: int64 (N,).
         classes: how many there are; one without images gets N(0, I).
         components: Gaussians of each mixture, with full covariances; fewer for a class with fewer images.
-        outliers: the share of codes of each class that is left out the second time; 0 fits once, to all.
+        outliers: the share of codes of each class that is left out the second time; if it is 0, or there are ten codes
+            or fewer for a component, it is fitted once, to all.
     """
     points, known = codes.double().numpy(), labels.numpy()
     groups = [*(points[known == label] for label in range(classes)), points]

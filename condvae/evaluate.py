@@ -10,6 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import torch
 from torch import Tensor
 
+from condvae.config import SOURCES, Choices
 from condvae.density import FITTED, fit_mixture
 from condvae.errors import ConfigError, unknown
 from condvae.files import sha256, write_text
@@ -18,7 +19,7 @@ from condvae.metrics import Measurement, measure, squared_error
 from condvae.nats import Classifier, Nats, measure_likelihood
 from condvae.sampling import CHUNK, decode, draw, unit
 from condvae.score import Score, measure_score
-from condvae.study import SOURCES, Study
+from condvae.study import Study
 from condvae.styles import Leak, Obedience, measure_leak, measure_obedience
 
 EDITION = 2  # one more whenever a figure would come out otherwise for the same model
@@ -118,32 +119,6 @@ class Evaluation:
 QUICK = ("reconstruction", "codes", "accuracy")
 
 
-@dataclass(frozen=True)
-class Choices:
-    """What of the protocol can be chosen.
-
-    Attributes:
-        samples: importance samples for each image.
-        images: test images for the importance samples, class-balanced; all if None.
-        source: where z is from in the parts score, obedience and memorisation, one of SOURCES; generation and accuracy
-            have each.
-
-    Raises:
-        ConfigError: a choice is not possible.
-    """
-
-    samples: int = 500
-    images: int | None = 1000
-    source: str = "prior"
-
-    def __post_init__(self) -> None:
-        for name, value in (("--is-samples", self.samples), ("--images", self.images)):
-            if value is not None and value < 1:
-                raise ConfigError(f"{name} {value} is not possible; allowed: 1 or more.")
-        if self.source not in SOURCES:
-            raise ConfigError(unknown("source of z", self.source, SOURCES))
-
-
 def evaluate(study: Study, parts: Sequence[str] = (), choices: Choices | None = None) -> Evaluation:
     """Measure a trained model on its data; the same model gives the same figures.
 
@@ -154,6 +129,8 @@ def evaluate(study: Study, parts: Sequence[str] = (), choices: Choices | None = 
 
     Raises:
         ConfigError: there is no such part.
+        DataError: the data cannot be had.
+        StorageError: the run folder cannot be written.
     """
     for part in parts:
         if part not in PARTS:
@@ -187,7 +164,7 @@ def _reconstruction(study: Study, _: Choices) -> dict[str, Any]:
 
     test = unit(torch.from_numpy(study.data.test.images))
     copies = decode(study.model, study.test_codes[0], study.test_rows)
-    how = f", test images decoded from their posterior mean{study.seen}"
+    how = f", test images decoded from their posterior mean{study.encoding}"
     error = squared_error(test, copies)
     similar = None
     if min(test.shape[-2:]) >= SSIM_SIDE:
@@ -203,12 +180,12 @@ def _codes(study: Study, _: Choices) -> dict[str, Any]:
     count = len(study.train_codes)
     spread = study.train_codes.double().std(0).mean().item() if count > 1 else 0.0
     protocol = "standard deviation of the posterior means over training images, mean over latent dimensions"
-    how = f"standard deviation of q(z|x,y), mean over latent dimensions, test images{study.seen}"
+    how = f"standard deviation of q(z|x,y), mean over latent dimensions, test images{study.encoding}"
     sd = measure(study.test_codes[1].mean(1), how)
     spread_of_codes = Measurement(spread, spread / sqrt(2 * count), count, protocol)  # its error as for a Gaussian
     parts = zip(study.test_codes[0].split(CHUNK), study.test_rows.split(CHUNK), strict=True)
     density = torch.cat([study.mixture(study.model.conditions(rows)).log_prob(codes) for codes, rows in parts])
-    how = f"nats, posterior means of test images, under {FITTED}{study.seen}"
+    how = f"nats, posterior means of test images, under {FITTED}{study.encoding}"
     surprise = measure(-density, how)
     return {"codes": Codes(sd, spread_of_codes, surprise)}
 
@@ -221,8 +198,8 @@ def _accuracy(study: Study, _: Choices) -> dict[str, Any]:
     rows = study.rows(labels)
     gaussians = fit_mixture(study.train_codes, study.train_labels, len(model.schema.classes), components=1, outliers=0)
     sources: dict[str, tuple[Tensor, str]] = {
-        "encoded": (study.train_codes[study.examples(labels)], f"training images of that label{study.seen}"),
-        "gaussian": (draw(model, rows, 0, prior=gaussians), f"one Gaussian a class, fitted to its codes{study.seen}"),
+        "encoded": (study.train_codes[study.examples(labels)], f"training images of that label{study.encoding}"),
+        "gaussian": (draw(model, rows, 0, prior=gaussians), f"a Gaussian a class, fitted to its codes{study.encoding}"),
         **{source: (study.draw(rows, 0, source), f"the {study.origin(source)}") for source in SOURCES},
     }
     protocol = f"share judged to be the label, {study.sample_size}, decoder mean, z from "

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from condvae.metrics import Measurement, bootstrap_error, measure
+from condvae.seeds import shuffled
 
 CHUNK = 1000
 NEIGHBOURS = 5
@@ -109,8 +110,7 @@ def _frechet(real: Tensor, generated: Tensor) -> float:
 def _blocks(points: Tensor, blocks: int, count: int) -> list[Tensor]:
     """Blocks of equal size out of as many points, chosen at random, as divide into them."""
     size = count // blocks
-    order = torch.randperm(len(points), generator=torch.Generator().manual_seed(0))
-    return list(points[order[: blocks * size]].split(size))
+    return list(points[shuffled(len(points))[: blocks * size]].split(size))
 
 
 def _radii(points: Tensor) -> Tensor:

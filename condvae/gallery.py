@@ -238,8 +238,8 @@ FIGURES = {
     ),
     "curves": Drawing(
         _curves,
-        "The training loss, with the weight that its KL term had then, and what was measured after each epoch: the "
-        "unweighted bound of validation images, or the error of test images, which decided nothing.",
+        "The training loss, with the weight that its KL term had then; and, after each epoch, the unweighted bound of "
+        "validation images, or the error of test images, which decides nothing.",
         applies=lambda study: (study.run.path / "metrics.csv").is_file(),
         needs="a metrics.csv",
     ),
@@ -302,7 +302,7 @@ def _of_labels(study: Study, wanted: Wanted) -> NDArray[np.int64]:
 
 
 def _vectors(study: Study, wanted: Wanted, usual: Sequence[Sequence[float]], label: str | None) -> NDArray[np.float32]:
-    """Latent vectors: the usual points of a plane; of more dimensions, or if draws are wanted, as many `_styles`."""
+    """Latent vectors: the usual points of a plane; beyond two dimensions, or if z or mixture is wanted, `_styles`."""
     if study.model.config.latent > 2 or wanted.mixture or wanted.z is not None:
         return _styles(study, wanted, label, len(usual))
     return np.asarray(usual, np.float32)[:, : study.model.config.latent]

@@ -14,7 +14,7 @@ def gaussian(mean: Tensor, log_variance: Tensor) -> Distribution:
 
 
 def bounded(values: Tensor, low: float, high: float) -> Tensor:
-    """Values kept between low and high, smoothly near both ends; further than 5 inside them they are as they were."""
+    """Values kept between low and high, bent smoothly at both ends: 1 inside by 0.005, 2 inside by less than 0.0001."""
     return low + softplus(values - low, beta=4) - softplus(values - high, beta=4)
 
 

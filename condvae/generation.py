@@ -7,14 +7,16 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from condvae.config import SOURCES
 from condvae.features import NEIGHBOURS, frechet_distance, kernel_distance, nearest_distance, neighbourhood
 from condvae.judge import Judge
 from condvae.metrics import Measurement, bootstrap_error, measure
 from condvae.sampling import decode, unit
 from condvae.seeds import seeded
-from condvae.study import SOURCES, Study
+from condvae.study import Study
 
 MEMORISED = 1000  # images whose nearest training image is looked for
+REAL, DRAWN = 3, 4  # seeds of the pixels of real images that are binarised, and of samples
 FEWEST = 10  # test images for which distances between distributions mean anything
 PROPORTIONS = "labels in the proportions of the test images"
 
@@ -26,15 +28,15 @@ class Generation:
     Attributes:
         source: where z is from: prior, or mixture (the ex-post density of the codes).
         mode: mean or sample, of p(x|z,y).
-        conditions: given, or none: drawn with the null condition, of a model trained to do without.
+        conditions: given; or none: of a model without any, or with the null condition of one trained to do without.
         accuracy: share of images that the judge takes for their label; None where no label was given.
         frechet: Frechet distance to the test images, in the judge's features; of images with the labels in the
             proportions of the test images, as all that follows.
         frechet_floor: the same of as many training images.
         kernel: kernel distance, likewise.
         kernel_floor: the same of as many training images.
-        precision: share of images among the real ones.
-        recall: share of real images among those drawn.
+        precision: share of images drawn that lie among real ones.
+        recall: share of real images that lie among those drawn.
         density: how thickly real images lie around those drawn; 1 for real ones.
         coverage: share of real images with one drawn near.
     """
@@ -117,9 +119,11 @@ def measure_memorisation(study: Study, source: str = "prior") -> Memorisation:
 
 def _cases(study: Study) -> Iterator[tuple[str, str, str]]:
     """Source, mode and conditions of each set of images to draw."""
+    conditions = study.model.conditions
+    usual = "given" if conditions.variables else "none"
     for source in SOURCES:
-        yield from ((source, mode, "given") for mode in study.modes)
-    if study.model.conditions.optional:
+        yield from ((source, mode, usual) for mode in study.modes)
+    if conditions.optional:
         yield "prior", "mean", "none"
 
 
@@ -128,7 +132,7 @@ def _real(study: Study, judge: Judge, binary: bool) -> _Real:
     labels = study.sample_labels[study.proportioned]
     others = unit(torch.from_numpy(study.data.train.images[study.examples(labels).numpy()]))
     if binary:
-        with seeded(3):
+        with seeded(REAL):
             others = study.model.observe(others)
     ending = ", judge's features, against the test images" + (", all binarised" if binary else "")
     what = f"{len(labels):,} training images, from which the judge has learned"
@@ -139,18 +143,19 @@ def _real(study: Study, judge: Judge, binary: bool) -> _Real:
 
 def _compared(study: Study, judge: Judge, case: tuple[str, str, str], real: _Real) -> Generation:
     source, mode, conditions = case
+    given = conditions == "given"
     labels, chosen = study.sample_labels, study.proportioned
-    rows = study.rows(labels) if conditions == "given" else study.null_rows(len(labels))
+    rows = study.rows(labels) if given else study.null_rows(len(labels))
     z = study.draw(rows, 0, source)
-    with seeded(4):
+    with seeded(DRAWN):
         features = judge.embed(decode(study.model, z, rows, sample=mode == "sample"))
-    how = f", z from the {study.origin(source)}, {study.manner(mode)}"
-    accuracy, conditioned = None, study.model.conditions.variables and conditions == "given"
-    if study.model.conditions.classes and conditioned:
+    manner = f", z from the {study.origin(source)}, {study.manner(mode)}"
+    accuracy = None
+    if study.model.conditions.classes and given:
         correct = (judge.classify(features) == labels).float()
-        accuracy = measure(correct, f"share judged to be the label, {study.sample_size}{how}")
+        accuracy = measure(correct, f"share judged to be the label, {study.sample_size}{manner}")
     features = features[chosen]
-    what = f"{len(chosen):,} images, {PROPORTIONS if conditioned else 'without a condition'}{how}"
+    what = f"{len(chosen):,} images, {PROPORTIONS if given else 'without a condition'}{manner}"
     found = neighbourhood(real.features, features)._asdict().items()
     how = f"{NEIGHBOURS} nearest neighbours, {what}{real.ending}; error with the other set as given"
     near: dict[str, Any] = {name: measure(values, how) for name, values in found}

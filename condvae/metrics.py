@@ -81,8 +81,8 @@ class Measurement:
     """One measured figure with its protocol.
 
     Attributes:
-        value: a mean over `count` items.
-        error: the standard error of that mean; 0 for a single item.
+        value: a mean over `count` items, unless the protocol says otherwise.
+        error: its standard error: of a mean the usual one, of most others by the bootstrap; 0 for a single item.
         count: the number of items.
         protocol: what was measured, on what, and how; the unit where there is one.
     """

@@ -16,7 +16,7 @@ from condvae.study import Study
 
 BINS = 15  # of the calibration error
 ACTIVE = 0.01  # variance of a dimension's posterior means above which it is active
-GREY_LEVELS = "; the density times the width of a grey level, which is no length of a code and may be negative"
+GREY_LEVELS = "; density per grey level without dequantisation: no code length, may be negative"
 LABEL_SAMPLES = 20  # importance samples for each label but an image's own
 BOUND, OWN, OTHERS = 11, 12, 13  # seeds of the samples of z, other than that of the binarised images
 
@@ -30,7 +30,8 @@ class Nats:
         bound: minus the evidence lower bound.
         reconstruction: its part -log p(x|z,y).
         divergence: its part KL(q(z|x,y) || p(z|y)).
-        dimensions: the KL of each latent dimension.
+        dimensions: the KL of each latent dimension; under a flow, which has no such parts, against a Gaussian fitted to
+            the codes of each label.
         active_units: how many dimensions are in use.
         nll: -log p(x|y).
         bits: the same in bits per dimension.
@@ -51,6 +52,8 @@ class Nats:
 @dataclass(frozen=True)
 class Classifier:
     """The model as a classifier: the label under which an image is most probable.
+
+    Calibration: Guo et al., "On Calibration of Modern Neural Networks", https://arxiv.org/abs/1706.04599
 
     Attributes:
         accuracy: share of test images for which it is the true one.
@@ -82,9 +85,15 @@ def log_likelihood(model: CVAE, x: Tensor, given: Tensor, samples: int) -> Tenso
 
 
 def measure_likelihood(study: Study, samples: int, images: int | None) -> tuple[Nats, Classifier | None]:
-    """Measure how probable the test images are, with K importance samples, on a class-balanced part of them or all.
+    """Measure how probable the test images are; the bound and its parts are of all of them.
 
-    The bound and its parts are of all test images.
+    Args:
+        study: the run.
+        samples: K, importance samples of each image.
+        images: how many images they are of, class-balanced; all if None.
+
+    Returns:
+        Nats per image, and the model as a classifier; None where there are not several labels.
     """
     model, kind = study.model, study.model.likelihood.measures
     x, rows, labels = study.observed, study.test_rows, study.test_labels

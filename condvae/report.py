@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from condvae.claims import Claim
+from condvae.config import dotted
 from condvae.evaluate import Evaluation
 from condvae.figures import save_figure
 from condvae.files import write_text
@@ -44,7 +45,7 @@ def write_report(study: Study, evaluation: Evaluation, claims: list[Claim]) -> P
         name=study.run.path.resolve().name,
         model=study.model,
         record=study.description["record"],
-        settings=_flat(study.description["config"]),
+        settings=dotted(study.description["config"]),
         evaluation=evaluation,
         metrics=list(evaluation.figures()),
         claims=claims,
@@ -81,14 +82,6 @@ def _picture(study: Study, name: str) -> Picture:
     path = study.run.path / "figures" / f"{name}.png"
     save_figure(draw_figure(name, study), path)
     return Picture(name, FIGURES[name].caption, b64encode(path.read_bytes()).decode("ascii"))
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as one table: {"model.latent": 2, ...}."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat.update(_flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value})
-    return flat
 
 
 def _template() -> Any:

@@ -99,6 +99,9 @@ def reconstruct(
 
     Returns:
         uint8 (B, C, H, W).
+
+    Raises:
+        InputError: images, labels or attributes do not fit the model.
     """
     return restyle(model, images, labels, labels, attributes=attributes)
 

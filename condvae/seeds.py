@@ -16,6 +16,11 @@ def seeded(*parts: int) -> Iterator[None]:
         yield
 
 
+def shuffled(count: int) -> torch.Tensor:
+    """The positions 0 to count - 1 in a random order, always the same: int64 (count,)."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(0))
+
+
 def derived_seed(*parts: int) -> int:
     """One seed out of several numbers; neighbouring numbers give unrelated seeds, and zeros at the end do not count."""
     return int(np.random.SeedSequence(parts).generate_state(1)[0])

@@ -15,11 +15,10 @@ from condvae.errors import DataError, RunError
 from condvae.judge import Judge, find_judge
 from condvae.priors import MixturePrior
 from condvae.sampling import decode, draw, encode_all, unit
-from condvae.seeds import seeded
+from condvae.seeds import seeded, shuffled
 
 SAMPLES_PER_CLASS = 1000
 MOST_SAMPLES = 50_000
-SOURCES = ("prior", "mixture")
 
 
 class Study:
@@ -51,8 +50,9 @@ class Study:
         found = data.train.schema
         if (found.shape, found.classes) != (self.model.schema.shape, self.model.schema.classes):
             raise DataError(
-                f"'{data.source}' holds images {found.shape} of {len(found.classes)} classes now; {self.run.path} was "
-                f"trained on images {self.model.schema.shape} of {len(self.model.schema.classes)}. Restore the data."
+                f"'{data.source}' holds images {found.shape} of the classes {', '.join(found.classes)} now; "
+                f"{self.run.path} was trained on images {self.model.schema.shape} of "
+                f"{', '.join(self.model.schema.classes)}. Restore the data."
             )
         return data
 
@@ -145,7 +145,7 @@ class Study:
 
     def origin(self, source: str) -> str:
         """What to say of where z is from, one of SOURCES."""
-        return f"ex-post mixture ({FITTED}{self.seen})" if source == "mixture" else source
+        return f"ex-post mixture ({FITTED}{self.encoding})" if source == "mixture" else source
 
     def manner(self, mode: str) -> str:
         """What to say of images drawn in one of `modes`."""
@@ -153,9 +153,9 @@ class Study:
         return f"decoder {mode}{', clipped to [0, 1]' if clipped else ''}"
 
     @property
-    def seen(self) -> str:
-        """What to say of encoded images where training showed others."""
-        return ", encoded in grey, as training did not show them" if self.model.likelihood.binary else ""
+    def encoding(self) -> str:
+        """What to say of codes of images where training showed others."""
+        return ", from grey images, although training showed binarised ones" if self.model.likelihood.binary else ""
 
     @property
     def sample_size(self) -> str:
@@ -171,7 +171,7 @@ class Study:
 
     @property
     def proportioned(self) -> Tensor:
-        """Positions in `sample_labels` of as many as make the proportions of labels of the test images, int64 (M,)."""
+        """Positions in `sample_labels` that leave the labels in the proportions of the test images, int64 (M,)."""
         labels = self.sample_labels
         counts = torch.bincount(self.test_labels, minlength=len(self.model.schema.classes))
         wanted = counts * int((labels == 0).sum()) // counts.max()
@@ -185,13 +185,13 @@ class Study:
         """Positions of test images drawn at random, always the same, as many of each label, and one of each at least.
 
         Args:
-            count: how many in all, or what there is; all test images if None.
+            count: how many at most; all test images if None.
         """
         if count is None:
             return torch.arange(len(self.test_labels))
         labels, counts = self.test_labels.unique(return_counts=True)
         each = max(1, min(count // len(labels), int(counts.min())))
-        order = torch.randperm(len(self.test_labels), generator=torch.Generator().manual_seed(0))
+        order = shuffled(len(self.test_labels))
         return torch.cat([order[self.test_labels[order] == label][:each] for label in labels.tolist()])
 
     def examples(self, labels: Tensor, seed: int = 0) -> Tensor:

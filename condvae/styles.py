@@ -7,6 +7,7 @@ from torch import Tensor
 
 from condvae.metrics import MEASURES, TINY, Measurement, bootstrap_error, correlation, measure, style
 from condvae.sampling import decode
+from condvae.seeds import shuffled
 from condvae.study import Study
 
 SHARED_CODES = 1000
@@ -15,12 +16,12 @@ PROBED = 20_000
 
 @dataclass(frozen=True)
 class Leak:
-    """Whether z knows the label, which the label itself says already: chance means that the two are apart.
+    """Whether z repeats the label, which the model is given anyway; a probe at chance means that it does not.
 
     Attributes:
         probe: accuracy of a linear classifier of labels from z.
         chance: accuracy of always saying the most frequent label.
-        slant: correlation of slant between two labels at the same z.
+        slant: correlation of slant between two labels at the same z; None for fewer than two.
         ink: the same of ink.
     """
 
@@ -33,6 +34,9 @@ class Leak:
 @dataclass(frozen=True)
 class Obedience:
     """How well a requested attribute is met by the images drawn.
+
+    Error, offset and spread are in its own unit: slant the tangent of an angle, thickness and width pixels, ink fully
+    inked pixels.
 
     Attributes:
         name: of the attribute.
@@ -59,7 +63,7 @@ def measure_leak(study: Study) -> Leak:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    chosen = torch.randperm(len(study.train_codes), generator=torch.Generator().manual_seed(0))[:PROBED]
+    chosen = shuffled(len(study.train_codes))[:PROBED]
     codes, labels = study.train_codes[chosen].numpy(), study.train_labels[chosen].numpy()
     test, truth = study.test_codes[0].numpy(), study.test_labels
     if len(set(labels.tolist())) > 1:
@@ -67,12 +71,10 @@ def measure_leak(study: Study) -> Leak:
     else:
         guesses = labels[:1].repeat(len(test))
     frequent = study.label_frequencies.argmax()
-    how = (
-        f"logistic regression on posterior means of {len(chosen):,} training images, tested on test images{study.seen}"
-    )
+    trained = f"logistic regression on posterior means of {len(chosen):,} training images"
     shared = style_agreement(study) if len(study.model.conditions.classes) > 1 else {}
     return Leak(
-        measure((torch.from_numpy(guesses) == truth).float(), how),
+        measure((torch.from_numpy(guesses) == truth).float(), f"{trained}, tested on test images{study.encoding}"),
         measure((truth == frequent).float(), "share of the most frequent label among test images"),
         shared.get("slant"),
         shared.get("ink"),
@@ -81,7 +83,7 @@ def measure_leak(study: Study) -> Leak:
 
 def style_agreement(study: Study) -> dict[str, Measurement]:
     """Mean correlation over pairs of labels, at the same z, of slant and of ink."""
-    chosen = torch.randperm(len(study.train_codes), generator=torch.Generator().manual_seed(0))[:SHARED_CODES]
+    chosen = shuffled(len(study.train_codes))[:SHARED_CODES]
     images = study.decoded(study.train_codes[chosen])
     found = style(images.flatten(0, 1))._asdict()
     how = f"between two labels at the same z, mean over pairs of labels, {len(chosen):,} codes of training images"

@@ -248,7 +248,7 @@ class CVAEModule(pl.LightningModule):
         return torch.optim.Adam(self.parameters(), chosen.learning_rate, chosen.adam_betas, fused=fused)
 
     def _muon(self) -> torch.optim.Optimizer:
-        """Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024."""
+        """Jordan et al., "Muon: An optimizer for hidden layers in neural networks", https://kellerjordan.github.io/posts/muon/"""
         from pytorch_optimizer import Muon
 
         chosen = self.config.training
@@ -286,8 +286,8 @@ def _require_new(run: Run) -> None:
         )
     if run.is_finished:
         raise RunError(
-            f"{run.path} holds a finished run. Choose another --out, or train it further with 'condvae train --resume "
-            f"{run.path} --trainer.max_epochs N'."
+            f"{run.path} holds a finished run. Choose another --out. With a constant schedule it can also be trained "
+            f"further: 'condvae train --resume {run.path} --trainer.max_epochs N'."
         )
     require_empty(run.path)
 

@@ -141,7 +141,7 @@ def page() -> list[str]:
         own = {name: v for name, v in known.items() if v[0]["likelihood"] and v[0]["likelihood"]["measures"] == kind}
         lines += ["", f"## Nats: {kind}", "", *table(own, [(title, f"likelihood/{key}") for title, key in NATS])]
     if "attributes" in known:
-        lines += ["", "`attributes` is given slant and thickness beside the label, which are worth nats of their own."]
+        lines += ["", "`attributes` is given slant and thickness of the image itself: its nats are lower for it."]
     protocols = known.get("conv") or next(iter(known.values()))
     lines += ["", "## Protocols", "", *protocol_lines(protocols[0])]
     return [*lines, ""]

@@ -28,13 +28,15 @@ def test_help_is_complete(name: str, capsys: pytest.CaptureFixture[str]) -> None
     assert len(text.split("Example: ")[0].split(". ")[0]) > 40, "it says what the command does"
 
 
-def test_the_help_of_figure_names_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_names_every_figure_and_every_part(capsys: pytest.CaptureFixture[str]) -> None:
+    from condvae.evaluate import PARTS
     from condvae.gallery import FIGURES
 
-    with pytest.raises(SystemExit):
-        cli.main(["figure", "--help"])
-    text = capsys.readouterr().out
-    assert all(re.search(rf"\b{name}\b", text) for name in FIGURES)
+    for command, names in (("figure", FIGURES), ("evaluate", PARTS)):
+        with pytest.raises(SystemExit):
+            cli.main([command, "--help"])
+        text = capsys.readouterr().out
+        assert all(re.search(rf"\b{name}\b", text) for name in names)
 
 
 def test_examples_of_the_help_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from condvae.checkpoint import Run
-from condvae.config import Config, ModelConfig, TrainingConfig
+from condvae.config import Choices, Config, ModelConfig, TrainingConfig
 from condvae.data import Dataset, LabelledImages, Values
 from condvae.errors import ConfigError
-from condvae.evaluate import EDITION, PARTS, Choices, Evaluation, evaluate, load_evaluation
+from condvae.evaluate import EDITION, PARTS, Evaluation, evaluate, load_evaluation
 from condvae.metrics import Measurement
 from condvae.report import summary
 from condvae.study import Study
@@ -169,7 +169,7 @@ def test_what_is_not_possible(bars: Dataset, tmp_path: Path) -> None:
         Config(training=TrainingConfig(patience=1, validation=9), trainer={"limit_val_batches": 0})
     with pytest.raises(ConfigError, match=r"training\.start_at_mean = True is not possible; allowed: false with"):
         Config(model=ModelConfig(likelihood="continuous-bernoulli"), training=TrainingConfig(start_at_mean=True))
-    with pytest.raises(ConfigError, match="--is-samples 0 is not possible"):
+    with pytest.raises(ConfigError, match="--is-samples = 0 is not possible; allowed: 1 or more"):
         Choices(samples=0)
     with pytest.raises(ConfigError, match=r"There is no source of z 'prio'\. Did you mean 'prior'"):
         Choices(source="prio")

@@ -194,8 +194,11 @@ def test_muon_and_a_start_at_the_mean_for_both_networks(bars: Dataset, tmp_path:
             {"free_bits": 0.5, "samples": 4},
             r"training\.free_bits = 0\.5 is not possible; allowed: 0, as training\.samples is 4",
         ),
-        ({"samples": 4, "beta": 0}, r"training\.samples = 4 is not possible; allowed: only with training\.beta"),
-        ({"free_bits": 1.0, "beta": 0}, r"training\.free_bits = 1\.0 is not possible; allowed: only with"),
+        ({"samples": 4, "beta": 0}, r"training\.samples = 4 is not possible; allowed: 1, as training\.beta = 0"),
+        (
+            {"free_bits": 1.0, "beta": 0},
+            r"training\.free_bits = 1\.0 is not possible; allowed: 0, as training\.beta = 0",
+        ),
         ({"samples": 0}, r"training\.samples = 0 is not possible"),
         ({"warm_up": -1.0}, r"training\.warm_up = -1\.0 is not possible"),
         ({"peak": 1.0}, r"training\.peak = 1\.0 is not possible"),
@@ -215,7 +218,9 @@ def test_waiting_for_a_bound_that_is_never_measured(bars: Dataset, tmp_path: Pat
 
 
 def test_a_learned_prior_needs_a_kl_term() -> None:
-    with pytest.raises(ConfigError, match=r"model\.prior = flow is not possible; allowed: only with training\.beta"):
+    with pytest.raises(
+        ConfigError, match=r"model\.prior = flow is not possible; allowed: standard, as training\.beta = 0"
+    ):
         config(1, replace(MODEL, prior="flow"), beta=0)
     for conditions in (("label", "label"), ("slant", "label")):
         with pytest.raises(ConfigError, match=r"model\.conditions ="):
