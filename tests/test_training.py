@@ -393,7 +393,7 @@ def test_the_data_of_a_run_is_found_from_anywhere(tmp_path: Path, condvae: Cli, 
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert "reconstruction error" in condvae("evaluate", tmp_path / "run")
     write_idx_folder(tmp_path / "set", width=4)
-    assert "holds images (1, 4, 4) of 3 classes now" in condvae.fails("evaluate", tmp_path / "run")
+    assert "holds images (1, 4, 4) of the classes 0, 1, 2 now" in condvae.fails("evaluate", tmp_path / "run")
 
 
 def test_a_recipe_with_an_unknown_option_of_the_trainer(tmp_path: Path, condvae: Cli) -> None:
