@@ -17,9 +17,10 @@ from condvae.priors import MixturePrior
 
 COMPONENTS = 10
 OUTLIERS = 0.1
+ENOUGH = 10  # codes for each Gaussian, without more of which none is left out
 FITTED = (
     f"{COMPONENTS} Gaussians a class, fitted to its training codes without the {OUTLIERS:.0%} least probable"
-    f" (of {10 * COMPONENTS} or fewer: to all)"
+    f" (of {ENOUGH * COMPONENTS} or fewer: to all)"
 )
 
 
@@ -36,8 +37,8 @@ def fit_mixture(
         labels: int64 (N,).
         classes: how many there are; one without images gets N(0, I).
         components: Gaussians of each mixture, with full covariances; fewer for a class with fewer images.
-        outliers: the share of codes of each class that is left out the second time; if it is 0, or there are ten codes
-            or fewer for a component, it is fitted once, to all.
+        outliers: the share of codes of each class that is left out the second time; if it is 0, or there are no
+            more than ENOUGH codes for a component, it is fitted once, to all.
     """
     points, known = codes.double().numpy(), labels.numpy()
     groups = [*(points[known == label] for label in range(classes)), points]
@@ -94,7 +95,7 @@ def _fitted(points: NDArray[np.float64], components: int, outliers: float) -> tu
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # of codes that coincide, or after 100 steps
         found = GaussianMixture(used, random_state=0).fit(points)
-        if outliers and len(points) > 10 * used:
+        if outliers and len(points) > ENOUGH * used:
             density = found.score_samples(points)
             found = found.fit(points[density >= np.quantile(density, outliers)])
     weights[:used], means[:used] = found.weights_, found.means_

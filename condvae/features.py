@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from condvae.metrics import Measurement, bootstrap_error, measure
+from condvae.metrics import Measurement, bootstrapped, measure
 from condvae.seeds import shuffled
 
 CHUNK = 1000
@@ -50,8 +50,7 @@ def frechet_distance(real: Tensor, generated: Tensor, protocol: str) -> Measurem
     def distance(chosen: Tensor, drawn: Tensor) -> float:
         return _frechet(real[chosen], generated[drawn])
 
-    error = bootstrap_error(distance, len(real), len(generated))
-    return Measurement(_frechet(real, generated), error, len(generated), protocol)
+    return bootstrapped(distance, protocol, len(real), len(generated))
 
 
 def kernel_distance(real: Tensor, generated: Tensor, protocol: str) -> Measurement:

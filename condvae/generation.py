@@ -10,10 +10,10 @@ from torch import Tensor
 from condvae.config import SOURCES
 from condvae.features import NEIGHBOURS, frechet_distance, kernel_distance, nearest_distance, neighbourhood
 from condvae.judge import Judge
-from condvae.metrics import Measurement, bootstrap_error, measure
+from condvae.metrics import Measurement, bootstrapped, measure
 from condvae.sampling import decode, unit
 from condvae.seeds import seeded
-from condvae.study import Study
+from condvae.study import BALANCED, Study
 
 MEMORISED = 1000  # images whose nearest training image is looked for
 REAL, DRAWN = 3, 4  # seeds of the pixels of real images that are binarised, and of samples
@@ -103,17 +103,14 @@ def measure_memorisation(study: Study, source: str = "prior") -> Memorisation:
     def share(first: Tensor, second: Tensor) -> float:
         return (drawn[first] < reconstructed[second].quantile(0.01)).float().mean().item()
 
-    everything = torch.arange(len(shown))
-    error = bootstrap_error(share, len(shown), len(shown))
     protocol = "root mean square difference of pixels in [0, 1] to the nearest of all training images, "
     how = f"decoder means, z from the {study.origin(source)}, as many of each label as of the test images"
-    tested = "class-balanced test images drawn at random"
     return Memorisation(
         source,
         measure(drawn, protocol + how),
-        measure(real, protocol + tested),
-        measure(reconstructed, f"{protocol}{tested} decoded from their posterior mean"),
-        Measurement(share(everything, everything), error, len(shown), f"share, {how}; of reconstructions it is 1%"),
+        measure(real, protocol + BALANCED),
+        measure(reconstructed, f"{protocol}{BALANCED} decoded from their posterior mean"),
+        bootstrapped(share, f"share, {how}; of reconstructions it is 1%", len(shown), len(shown)),
     )
 
 

@@ -100,18 +100,21 @@ def measure(values: Tensor, protocol: str) -> Measurement:
     return Measurement(values.double().mean().item(), error, count, protocol)
 
 
-def bootstrap_error(statistic: Callable[..., float], *counts: int) -> float:
-    """The standard error of a statistic that is no mean: its spread over RESAMPLES draws with replacement.
+def bootstrapped(statistic: Callable[..., float], protocol: str, *counts: int) -> Measurement:
+    """A statistic that is no mean, with its standard error: its spread over RESAMPLES draws with replacement.
 
     Efron, "Bootstrap methods: another look at the jackknife", 1979.
 
     Args:
-        statistic: takes the positions of the items drawn, int64 (N,), for each of the counts.
-        counts: N, how many items there are; several for a statistic of several independent sets.
+        statistic: takes the positions of the items to use, int64 (N,), for each of the counts.
+        protocol: what was measured, on what, and how.
+        counts: N, how many items there are; several for a statistic of several independent sets, the last of which is
+            the one that the measurement counts.
     """
     generator = torch.Generator().manual_seed(0)
     draws = ([torch.randint(count, (count,), generator=generator) for count in counts] for _ in range(RESAMPLES))
-    return torch.tensor([statistic(*draw) for draw in draws], dtype=torch.float64).std().item()
+    error = torch.tensor([statistic(*draw) for draw in draws], dtype=torch.float64).std().item()
+    return Measurement(statistic(*(torch.arange(count) for count in counts)), error, counts[-1], protocol)
 
 
 def squared_error(images: Tensor, others: Tensor) -> Tensor:

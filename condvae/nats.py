@@ -8,11 +8,11 @@ from torch import Tensor
 from torch.distributions import Independent, Normal
 
 from condvae.gaussian import divergence, gaussian
-from condvae.metrics import Measurement, bootstrap_error, measure
+from condvae.metrics import Measurement, bootstrapped, measure
 from condvae.model import CVAE
 from condvae.sampling import CHUNK, evaluating
 from condvae.seeds import seeded
-from condvae.study import Study
+from condvae.study import BALANCED, Study
 
 BINS = 15  # of the calibration error
 ACTIVE = 0.01  # variance of a dimension's posterior means above which it is active
@@ -101,7 +101,7 @@ def measure_likelihood(study: Study, samples: int, images: int | None) -> tuple[
     shown = study.balanced(images)
     with seeded(OWN):
         own = log_likelihood(model, x[shown], rows[shown], samples)
-    tested = "class-balanced test images drawn at random" if images else "all test images"
+    tested = BALANCED if images else "all test images"
     protocol = f"{kind}, {samples} importance samples of z for each image, {tested}"
     pixels = x[0].numel()
     bits = -own / (pixels * log(2)) + (model.likelihood.offset or 0.0)
@@ -171,7 +171,7 @@ def _active_units(study: Study) -> Measurement:
         return (means[chosen].var(0, correction=0) > ACTIVE).sum().item()
 
     protocol = f"latent dimensions whose posterior mean varies by more than {ACTIVE} over test images (Burda et al.)"
-    return Measurement(active(torch.arange(len(means))), bootstrap_error(active, len(means)), len(means), protocol)
+    return bootstrapped(active, protocol, len(means))
 
 
 def _by_label(study: Study, shown: Tensor) -> Tensor:
@@ -194,8 +194,7 @@ def _classifier(table: Tensor, labels: Tensor, tested: str) -> Classifier:
         return multiclass_calibration_error(probabilities[chosen], labels[chosen], classes, BINS).item()
 
     protocol = f"{tested}, {LABEL_SAMPLES} importance samples for each label, labels equally probable"
-    error = calibration_error(torch.arange(count)), bootstrap_error(calibration_error, count)
     return Classifier(
         measure((table.argmax(1) == labels).float(), f"share of {protocol}"),
-        Measurement(*error, count, f"{BINS} bins, {protocol}"),
+        bootstrapped(calibration_error, f"{BINS} bins, {protocol}", count),
     )

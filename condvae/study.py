@@ -19,6 +19,7 @@ from condvae.seeds import seeded, shuffled
 
 SAMPLES_PER_CLASS = 1000
 MOST_SAMPLES = 50_000
+BALANCED = "class-balanced test images drawn at random"
 
 
 class Study:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from condvae.metrics import MEASURES, TINY, Measurement, bootstrap_error, correlation, measure, style
+from condvae.metrics import MEASURES, TINY, Measurement, bootstrapped, correlation, measure, style
 from condvae.sampling import decode
 from condvae.seeds import shuffled
 from condvae.study import Study
@@ -126,7 +126,7 @@ def _correlation(values: Tensor, others: Tensor, protocol: str) -> Measurement:
     def of(chosen: Tensor) -> float:
         return correlation(values[chosen], others[chosen])
 
-    return Measurement(of(torch.arange(len(values))), bootstrap_error(of, len(values)), len(values), protocol)
+    return bootstrapped(of, protocol, len(values))
 
 
 def _within(values: Tensor, labels: Tensor) -> Tensor:
@@ -145,4 +145,4 @@ def _mean_pair_correlation(values: Tensor, protocol: str) -> Measurement:
         directions = deviations / deviations.norm(dim=1, keepdim=True).clamp(min=TINY)
         return (directions @ directions.T).triu(1).sum().item() / (labels * (labels - 1) / 2)
 
-    return Measurement(mean_of_pairs(torch.arange(count)), bootstrap_error(mean_of_pairs, count), count, protocol)
+    return bootstrapped(mean_of_pairs, protocol, count)

@@ -1,5 +1,6 @@
 """The instruments of the evaluation, on models whose answer is known: copies, leaks, perfect and useless images."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,19 @@ def study(bars: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stu
     return Study(run, bars)
 
 
+def stand_in(study: Study, bars: Dataset, real: bool) -> Callable[..., torch.Tensor]:
+    """Instead of `decode`: real training images of the labels that are asked for, or noise."""
+    generator = np.random.default_rng(0)
+
+    def decode(_: CVAE, z: torch.Tensor, rows: torch.Tensor, sample: bool) -> torch.Tensor:
+        assert not sample
+        if not real:
+            return torch.from_numpy(generator.random((len(z), 3, 5, 7), dtype=np.float32))
+        return unit(torch.from_numpy(bars.train.images))[study.examples(rows[:, 0].long())]
+
+    return decode
+
+
 @pytest.mark.parametrize(("drawn", "share"), [("train", 1.0), ("test", 0.0)])
 def test_memorisation_finds_copies(
     study: Study, bars: Dataset, drawn: str, share: float, monkeypatch: pytest.MonkeyPatch
@@ -49,14 +63,7 @@ def test_real_images_are_at_the_floor_and_noise_is_far_from_it(
     study: Study, bars: Dataset, drawn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("condvae.study.SAMPLES_PER_CLASS", 30)
-    generator = np.random.default_rng(0)
-
-    def decoded(_: CVAE, z: torch.Tensor, rows: torch.Tensor, sample: bool) -> torch.Tensor:
-        if drawn == "noise":
-            return torch.from_numpy(generator.random((len(z), 3, 5, 7), dtype=np.float32))
-        return unit(torch.from_numpy(bars.train.images))[study.examples(rows[:, 0].long())]
-
-    monkeypatch.setattr("condvae.generation.decode", decoded)
+    monkeypatch.setattr("condvae.generation.decode", stand_in(study, bars, real=drawn == "real"))
     for found in measure_generation(study, study.judge):
         if drawn == "real":
             assert found.accuracy.value > 0.95
@@ -158,15 +165,7 @@ def test_the_accuracy_score_of_real_images_is_its_ceiling_and_of_noise_chance(
     study: Study, bars: Dataset, real: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("condvae.score.IMAGES", 900)
-    generator = np.random.default_rng(0)
-
-    def drawn(_: CVAE, z: torch.Tensor, rows: torch.Tensor, sample: bool) -> torch.Tensor:
-        assert not sample
-        if not real:
-            return torch.from_numpy(generator.random((len(z), 3, 5, 7), dtype=np.float32))
-        return unit(torch.from_numpy(bars.train.images))[study.examples(rows[:, 0].long())]
-
-    monkeypatch.setattr("condvae.score.decode", drawn)
+    monkeypatch.setattr("condvae.score.decode", stand_in(study, bars, real))
     found = measure_score(study)
     assert found.ceiling.value > 0.95
     if real:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from condvae.metrics import bootstrap_error, correlation, measure, neighbour_confusion, squared_error, style
+from condvae.metrics import bootstrapped, correlation, measure, neighbour_confusion, squared_error, style
 
 
 def stroke(slant: float, width: float = 2.0) -> torch.Tensor:
@@ -46,9 +46,9 @@ def test_the_bootstrap_error_of_a_mean_and_of_a_difference() -> None:
     torch.manual_seed(0)
     values, others = torch.randn(1000), 3 * torch.randn(500)
     state = torch.get_rng_state()
-    found = bootstrap_error(lambda chosen: values[chosen].mean().item(), 1000)
+    found = bootstrapped(lambda chosen: values[chosen].mean().item(), "", 1000).error
     assert found == pytest.approx(measure(values, "").error, rel=0.25)
-    apart = bootstrap_error(lambda one, two: (values[one].mean() - others[two].mean()).item(), 1000, 500)
+    apart = bootstrapped(lambda one, two: (values[one].mean() - others[two].mean()).item(), "", 1000, 500).error
     assert apart == pytest.approx((1 / 1000 + 9 / 500) ** 0.5, rel=0.25)
     assert torch.equal(state, torch.get_rng_state())
 
