@@ -119,15 +119,19 @@ def evaluate(argv: Arguments) -> None:
     study = _study(arguments)
 
     from condvae.claims import assess
+    from condvae.evaluate import NEEDS
     from condvae.evaluate import evaluate as measure
     from condvae.report import summary
 
     count = None if arguments.images == "all" else int(arguments.images)
     choices = Choices(arguments.is_samples, count, "mixture" if arguments.mixture else "prior")
-    with _continuable():
+    with _continuable("What was measured is kept; take the other parts with --only."):
         evaluation = measure(study, arguments.only, choices)
     claims = assess(study, evaluation) if evaluation.accuracy else []
     print(summary(evaluation, claims))
+    for part in arguments.only:
+        if not getattr(evaluation, part):
+            print(f"\nThere is nothing to measure for '{part}': it needs {NEEDS[part]}.")
     print(f"\nWritten: {study.run.evaluation}")
 
 
@@ -159,7 +163,7 @@ def figure(argv: Arguments) -> None:
 
 
 def report(argv: Arguments) -> None:
-    """Draw all figures of a trained model, and write one self-contained HTML file with all that was measured of it.
+    """Draw the figures of a trained model, and write one self-contained HTML file with all that was measured of it.
 
     Reconstruction, codes and accuracy are measured anew; the other parts are there if 'condvae evaluate' measured them.
 
@@ -369,12 +373,12 @@ def _summary(command: Command) -> str:
 
 
 @contextmanager
-def _continuable() -> Iterator[None]:
-    """Ctrl-C inside says that the same command goes on."""
+def _continuable(how: str = "Call the same command again to continue.") -> Iterator[None]:
+    """Ctrl-C inside says how to go on."""
     try:
         yield
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("Call the same command again to continue.") from None
+        raise KeyboardInterrupt(how) from None
 
 
 def _study(arguments: Namespace) -> Any:

@@ -49,7 +49,7 @@ def fit_mixture(
 def save_mixture(run: Run, mixture: MixturePrior) -> None:
     """Write a mixture into the folder of the run whose codes it was fitted to."""
     tables = {name: table.contiguous() for name, table in mixture.state_dict().items()}
-    write_bytes(run.mixture, save(tables, {"weights": sha256(run.weights)}))
+    write_bytes(run.mixture, save(tables, {"weights": sha256(run.weights), "fitted": FITTED}))
 
 
 def load_mixture(path: Path | str) -> MixturePrior:
@@ -59,7 +59,8 @@ def load_mixture(path: Path | str) -> MixturePrior:
         path: the folder of a run that was evaluated.
 
     Raises:
-        RunError: there is none, it is damaged, or belongs to other weights than those of the run.
+        RunError: there is none, it is damaged, belongs to other weights than those of the run, or was fitted in another
+            way than now.
     """
     run = Run(Path(path))
     run.describe()
@@ -68,11 +69,14 @@ def load_mixture(path: Path | str) -> MixturePrior:
         raise RunError(f"{path} has no mixture fitted to its codes. {again}")
     try:
         with safe_open(run.mixture, "pt") as file:
-            weights, tables = file.metadata()["weights"], [file.get_tensor(name) for name in MixturePrior.tables]
+            about, tables = file.metadata(), [file.get_tensor(name) for name in MixturePrior.tables]
+            weights, fitted = about["weights"], about.get("fitted", "in an unknown way")
     except (OSError, SafetensorError, KeyError, TypeError) as error:
         raise RunError(f"{run.mixture} cannot be read ({error}). {again}") from error
     if weights != sha256(run.weights):
         raise RunError(f"{run.mixture} was fitted to other weights than those of {path} now. {again}")
+    if fitted != FITTED:
+        raise RunError(f"{run.mixture} was fitted by another version of condvae: {fitted}. {again}")
     return MixturePrior(*tables)
 
 

@@ -239,6 +239,14 @@ PARTS: dict[str, Callable[[Study, Choices], dict[str, Any]]] = {
     "generation": _generation,
     "score": _score,
 }
+# What a model and its data must have for a part, where not all have it.
+NEEDS = {
+    "accuracy": "labels among the model's conditions, and several classes",
+    "likelihood": "a likelihood, which mse is not, and a gaussian posterior",
+    "obedience": "a condition that can be measured of images",
+    "generation": f"several classes, and {FEWEST} test images",
+    "score": "labels among the model's conditions",
+}
 
 
 def _heading(part: str, section: Any) -> str:

@@ -56,9 +56,9 @@ def frechet_distance(real: Tensor, generated: Tensor, protocol: str) -> Measurem
 def kernel_distance(real: Tensor, generated: Tensor, protocol: str) -> Measurement:
     """The squared maximum mean discrepancy of features (N, F) and (M, F) with a cubic kernel, unbiased.
 
-    Binkowski et al., https://arxiv.org/abs/1801.01401; the mean over blocks of 1000 that share no image (two of half
-    the images where there are fewer), and its error by their spread. Between like sets it is below 0 half of the time.
-    It takes at least four images of each set.
+    Binkowski et al., https://arxiv.org/abs/1801.01401; the mean over blocks of about 1,000 that share no image (two of
+    half the images where there are fewer), and its error by their spread. Between like sets it is below 0 half of the
+    time. It takes at least four images of each set.
     """
     from torchmetrics.image.kid import poly_mmd
 

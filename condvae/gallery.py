@@ -164,6 +164,8 @@ def _reconstructions(study: Study, wanted: Wanted) -> "Figure":
     shown_labels = [study.model.schema.classes.index(name) for name in _known_classes(study, wanted)]
     each = -(-PAIRS // len(shown_labels))
     shown = torch.cat([(known == label).nonzero()[:each, 0] for label in shown_labels]).numpy()
+    if not len(shown):
+        raise InputError("Figure 'reconstructions' needs a test image; of these labels there is none. Add a label.")
     copies = draw_pixels(study.model, study.test_codes[0][shown], study.test_rows[shown])
     images = np.stack([study.data.test.images[shown], copies])
     return figures.tiles(images, [study.model.schema.classes[known[index]] for index in shown], ["test", "model"])

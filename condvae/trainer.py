@@ -22,11 +22,13 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from condvae.checkpoint import Run, load_checkpoint, save_checkpoint
 from condvae.config import TRAINER, Config
-from condvae.errors import ConfigError
+from condvae.errors import ConfigError, RunError
 
 MONITORED = "val_bound"  # the unweighted bound of the validation images
 # Options of the Trainer that condvae decides itself: the run folder says where things go.
 OWN_OPTIONS = {"default_root_dir"}
+# Those that keep weights and latent vectors in float32.
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "32", "bf16", "16")
 SHOWN = {"test_mse": "test MSE", MONITORED: "validation bound", "val_mse": "validation MSE"}
 
 
@@ -43,6 +45,9 @@ def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     options = _instantiated(config.trainer)
+    precision = options["precision"]
+    if precision is not None and str(precision) not in PRECISIONS:
+        raise ConfigError(f"trainer.precision = {precision} is not possible; allowed: {', '.join(PRECISIONS)}.")
     callbacks: list[pl.Callback] = [ConfigFile(run, config), *(options.pop("callbacks") or [])]
     if config.training.patience:
         every, epochs = options["check_val_every_n_epoch"] or 1, options["max_epochs"] or inf
@@ -66,7 +71,7 @@ def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.
         callbacks.append(ProgressBar() if sys.stdout.isatty() else ProgressLines())
     if options["logger"] in (None, True):
         options["logger"] = _loggers(run, checkpoint)
-    if config.training.bf16 and options["precision"] is None and _has_bf16(options["accelerator"]):
+    if config.training.bf16 and precision is None and _has_bf16(options["accelerator"]):
         options["precision"] = "bf16-mixed"
     options["enable_progress_bar"] = shows_progress and sys.stdout.isatty()
     for name in ("num_sanity_val_steps", "enable_model_summary"):
@@ -123,6 +128,10 @@ class BestCheckpoint(ModelCheckpoint):
         moved = {"dirpath": self.dirpath, "best_model_path": path, "kth_best_model_path": path}
         scores = state_dict["best_k_models"].values()  # one, or none before the first
         best = dict(zip((path,), scores, strict=False))
+        if best and not Path(path).is_file():
+            raise RunError(
+                f"{path} is missing, which holds the best weights of this run so far. Restore it, or train again."
+            )
         super().load_state_dict({**state_dict, **moved, "best_k_models": best} if best else state_dict)
 
 

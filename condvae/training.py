@@ -315,6 +315,11 @@ def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any
             if trainer.interrupted:
                 raise KeyboardInterrupt from None
             raise
+    if not trainer.global_step:
+        raise ConfigError(
+            f"No step of training was made, as the options of the Trainer leave none: {dict(config.trainer)}. Allow an "
+            "epoch, and a batch in it, at least."
+        )
     _take_best(trainer, module)
     model = module.model.cpu().eval()
     if is_main_process():

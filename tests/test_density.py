@@ -108,7 +108,9 @@ def test_the_commands_draw_from_it(run: Run, tmp_path: Path, condvae: Cli) -> No
     assert "--mixture draws z, --z sets it: give one of the two" in condvae.fails(*twice)
 
 
-def test_kept_in_the_run(run: Run, tmp_path: Path, codes: tuple[Tensor, Tensor]) -> None:
+def test_kept_in_the_run(
+    run: Run, tmp_path: Path, codes: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
     copy = Run(tmp_path / "run")
     copy.path.mkdir()
     for file in (run.description, run.weights, run.config_file):
@@ -119,6 +121,10 @@ def test_kept_in_the_run(run: Run, tmp_path: Path, codes: tuple[Tensor, Tensor])
     save_mixture(copy, mixture)
     again = load_mixture(copy.path)
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(mixture.buffers(), again.buffers(), strict=True))
+    with monkeypatch.context() as later:
+        later.setattr("condvae.density.FITTED", "7 Gaussians a class")
+        with pytest.raises(RunError, match="was fitted by another version of condvae: 10 Gaussians a class"):
+            load_mixture(copy.path)
     copy.weights.write_bytes(copy.weights.read_bytes() + b" ")
     with pytest.raises(RunError, match="was fitted to other weights"):
         load_mixture(copy.path)

@@ -18,6 +18,8 @@ from condvae.report import summary
 from condvae.study import Study
 from condvae.training import fit
 
+from .conftest import Cli
+
 SMALL = ModelConfig(encoder=(16,), decoder=(16,), dropout=0)
 SHORT = {"max_epochs": 2, "enable_progress_bar": False}
 BOUND = TrainingConfig(batch_size=30, beta=1)
@@ -90,6 +92,12 @@ def test_without_labels_nothing_is_obeyed(bars: Dataset, tmp_path: Path) -> None
         "generation",
     }
     assert not any("accuracy" in name for name in found)
+
+
+def test_what_does_not_apply_is_said(run: Run, condvae: Cli) -> None:
+    output = condvae("evaluate", run.path, "--only", "likelihood", "obedience")
+    assert "nothing to measure for 'likelihood': it needs a likelihood, which mse is not" in output
+    assert "nothing to measure for 'obedience': it needs a condition that can be measured of images" in output
 
 
 def test_attributes(bars: Dataset, tmp_path: Path) -> None:

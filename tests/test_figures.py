@@ -1,6 +1,7 @@
 """Every figure through the command line, as PNG and SVG, with its options and its mistakes."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ from PIL import Image
 import condvae as package
 from condvae.checkpoint import Run, save_model
 from condvae.config import Attribute, Config, ModelConfig, Schema, TrainingConfig
-from condvae.data import Dataset
-from condvae.errors import ConfigError
+from condvae.data import Dataset, LabelledImages
+from condvae.errors import ConfigError, InputError
 from condvae.gallery import FIGURES, GRID, draw_figure
 from condvae.model import CVAE
 from condvae.sampling import as_conditions, draw
@@ -155,6 +156,17 @@ def test_beyond_a_plane_styles_are_drawn_from_the_prior(bars: Dataset, tmp_path:
     z[0, :2] = torch.tensor([-2.85, 2.85])  # the middle of the first tile
     first = package.generate(study.model, label, z=z)[0].transpose(1, 2, 0)
     assert np.abs(sheet[: first.shape[0], : first.shape[1]].astype(int) - first).max() <= 1
+
+
+def test_reconstructions_of_a_class_without_test_images(bars: Dataset, tmp_path: Path) -> None:
+    run, config = Run(tmp_path), Config(model=ModelConfig(encoder=(8,), decoder=(8,)))
+    save_model(run, CVAE(config.model, bars.train.schema), config, {})
+    others = bars.test.labels != 1
+    test = LabelledImages(bars.test.images[others], bars.test.labels[others], bars.test.classes)
+    study = Study(run, replace(bars, test=test))
+    assert draw_figure("reconstructions", study).axes
+    with pytest.raises(InputError, match="'reconstructions' needs a test image; of these labels there is none"):
+        draw_figure("reconstructions", study, ["middle"])
 
 
 def test_styles_from_the_mixture(bars: Dataset, tmp_path: Path) -> None:

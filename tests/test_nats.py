@@ -245,6 +245,7 @@ def test_the_calibration_error_is_claimed_minus_true(claimed: float) -> None:
 def test_active_units_and_the_divergence_of_each_dimension(study: Study) -> None:
     torch.manual_seed(0)
     means = torch.randn(40, LATENT) * torch.tensor([1.0, 0.05, 2.0])
+    means[:, 1] += 3 * study.test_labels  # where a learned prior may put codes that carry nothing else
     study.__dict__["observed_codes"] = (means, torch.tensor([0.5, 1.0, 1.0]).expand(40, -1))
     found, _ = measure_likelihood(study, samples=1, images=None)
     assert found.active_units.value == 2

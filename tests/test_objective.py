@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from condvae.checkpoint import Run, load, load_checkpoint
 from condvae.config import Config, ModelConfig, TrainingConfig
 from condvae.data import Dataset, prepared
-from condvae.errors import ConfigError
+from condvae.errors import ConfigError, RunError
 from condvae.likelihoods import LIKELIHOODS
 from condvae.model import CVAE, Bound
 from condvae.sampling import unit
@@ -173,8 +173,32 @@ def test_moved_before_it_is_resumed_it_still_knows_its_best(
     best = load_checkpoint(tmp_path / "run" / "best.ckpt")["state_dict"]
     (tmp_path / "run").rename(tmp_path / "moved")
     monkeypatch.setattr(CVAEModule, "on_train_epoch_start", started)
+    (tmp_path / "moved" / "best.ckpt").rename(tmp_path / "aside")
+    with pytest.raises(RunError, match=r"best\.ckpt is missing, which holds the best weights of this run so far"):
+        resume(tmp_path / "moved", data=bars)
+    (tmp_path / "aside").rename(tmp_path / "moved" / "best.ckpt")
     resumed = resume(tmp_path / "moved", data=bars).state_dict()
     assert all(torch.equal(weight, best[f"model.{name}"]) for name, weight in resumed.items())
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("bound", [None, 0.5])
+def test_gradients_are_clipped(
+    bars: Dataset, tmp_path: Path, optimizer: str, precision: str, bound: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[float] = []
+
+    def record(module: CVAEModule, _: object) -> None:
+        """Called before the gradients of the last step, which the optimiser has used, become zero."""
+        gradients = [weight.grad for weight in module.parameters() if weight.grad is not None]
+        found.extend([nn.utils.get_total_norm(gradients).item()] if gradients else [])
+
+    monkeypatch.setattr(CVAEModule, "on_before_zero_grad", record)
+    settings = config(1, optimizer=optimizer)
+    options = {"precision": precision, "gradient_clip_val": bound}
+    fit(replace(settings, trainer={**settings.trainer, **options}), tmp_path / "run", bars)
+    assert max(found) == pytest.approx(0.5, rel=1e-3) if bound else min(found) > 1
 
 
 @pytest.mark.parametrize("network", ["mlp", "conv"])

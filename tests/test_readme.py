@@ -64,6 +64,12 @@ def test_the_first_code_block_is_the_library(here: Path) -> None:
             assert str(names[name].shape) == said
 
 
+def test_the_second_code_block_measures(here: Path) -> None:
+    names: dict[str, object] = {}
+    exec(blocks("python")[1], names)
+    assert names["measured"].reconstruction.mse.count == 10_000
+
+
 @pytest.mark.parametrize("command", [command for command, _ in sessions()])
 def test_commands_print_what_the_readme_says(command: str, here: Path, condvae: Cli) -> None:
     words = shlex.split(command)

@@ -5,9 +5,11 @@ import pytest
 import torch
 
 import condvae
+from condvae.config import ModelConfig, Schema
 from condvae.data import Dataset
 from condvae.errors import InputError
 from condvae.model import CVAE
+from condvae.sampling import decode
 
 
 def test_generate_by_label_and_z(model: CVAE) -> None:
@@ -35,6 +37,24 @@ def test_a_seed_repeats_and_leaves_the_global_state_alone(model: CVAE) -> None:
     assert (first == again).all()
     assert (first != other).any()
     assert len({image.tobytes() for image in first}) == 5
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "continuous-bernoulli", "gaussian"])
+def test_samples_of_the_decoder_scatter_about_its_mean(likelihood: str) -> None:
+    schema, config = Schema((1, 4, 4), ("a", "b")), ModelConfig(encoder=(8,), decoder=(8,), likelihood=likelihood)
+    torch.manual_seed(0)
+    model = CVAE(config, schema).eval()
+    z, given = torch.zeros(4000, 2), torch.ones(4000, 1)
+    mean = decode(model, z, given)
+    assert mean.std(0).max() < 1e-5
+    samples = decode(model, z, given, sample=True)
+    assert samples.std(0).min() > 0.2
+    assert samples.min() == 0 if likelihood != "continuous-bernoulli" else samples.min() > 0
+    assert samples.max() <= 1
+    if likelihood == "bernoulli":
+        assert set(samples.unique().tolist()) == {0.0, 1.0}
+    if likelihood != "gaussian":  # whose samples are clipped
+        assert (samples.mean(0) - mean[0]).abs().max() < 0.04
 
 
 def test_generating_does_not_change_the_mode(model: CVAE) -> None:

@@ -220,10 +220,20 @@ def test_a_loss_that_is_not_finite_stops_training(bars: Dataset, tmp_path: Path,
 def test_trainer_options_that_are_not_possible(bars: Dataset, tmp_path: Path, condvae: Cli) -> None:
     with pytest.raises(ConfigError, match=r"option of Lightning's Trainer is not possible: .*max_epochz"):
         fit(Config(trainer={"max_epochz": 2}), tmp_path / "run", bars)
+    for value in ("bf16-true", "64"):
+        message = condvae.fails("train", "--trainer.precision", value, "--out", tmp_path / "other")
+        assert f"trainer.precision = {value} is not possible; allowed: 32-true, bf16-mixed" in message
     with pytest.raises(SystemExit) as caught:
         condvae("train", "--trainer.max_epochs", "many", "--out", tmp_path / "other")
     assert caught.value.code == 2
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("options", [{"max_epochs": 0}, {"limit_train_batches": 0}, {"max_steps": 0}])
+def test_training_without_a_step_is_refused(bars: Dataset, tmp_path: Path, options: dict) -> None:
+    with pytest.raises(ConfigError, match=rf"No step of training was made.*'{next(iter(options))}': 0"):
+        fit(Config(trainer=options), tmp_path / "run", bars)
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_the_trainer_refuses_only_when_it_begins(bars: Dataset, tmp_path: Path) -> None:
