@@ -48,22 +48,33 @@ GOALS: dict[str, list[tuple[str, str, str, float]]] = {
         ("conditional accuracy from the prior", "accuracy/prior", "≥", 0.97),
     ],
 }
-COLUMNS = [
-    ("conditional accuracy, prior", "accuracy/prior"),
-    ("ex-post mixture", "accuracy/mixture"),
-    ("Frechet distance", "generation/0/frechet"),
-    ("its floor", "generation/0/frechet_floor"),
-    ("Frechet / floor", "frechet"),
-    ("without a label", "unlabelled"),
-    ("precision", "generation/0/precision"),
-    ("recall", "generation/0/recall"),
-    ("coverage", "generation/0/coverage"),
-    ("accuracy score, means", "score/mean"),
-    ("samples", "score/sample"),
-    ("real images", "score/ceiling"),
-    ("label from z, probe", "leak/probe"),
-    ("test MSE", "reconstruction/mse"),
-    ("minutes", "minutes"),
+TABLES: dict[str, list[tuple[str, str]]] = {
+    "Labels obeyed, and a classifier trained on what was drawn": [
+        ("conditional accuracy, prior", "accuracy/prior"),
+        ("ex-post mixture", "accuracy/mixture"),
+        ("accuracy score, means", "score/mean"),
+        ("samples", "score/sample"),
+        ("real images", "score/ceiling"),
+    ],
+    "Against real images": [
+        ("Frechet distance", "generation/0/frechet"),
+        ("its floor", "generation/0/frechet_floor"),
+        ("Frechet / floor", "frechet"),
+        ("without a label", "unlabelled"),
+        ("precision", "generation/0/precision"),
+        ("recall", "generation/0/recall"),
+        ("coverage", "generation/0/coverage"),
+    ],
+    "Codes, and cost": [
+        ("label from z, probe", "leak/probe"),
+        ("test MSE", "reconstruction/mse"),
+        ("minutes of training", "minutes"),
+    ],
+}
+ATTRIBUTES = [
+    (f"{name}, {title}", f"obedience/{number}/{key}")
+    for number, name in enumerate(("slant", "thickness"))
+    for title, key in (("correlation", "correlation"), ("within labels", "within"), ("mean error", "error"))
 ]
 NATS = [("-ELBO", "bound"), ("KL", "divergence"), ("active units", "active_units"), ("-log p(x\\|y)", "nll"),
         ("bits per dimension", "bits"), ("-log p(x)", "marginal")]  # fmt: skip
@@ -149,8 +160,9 @@ def page() -> list[str]:
             lines.append(
                 f"| `{name}` | {title} | {sign} {bound:g} | {spread(figures)} | {seeds} | {reached} of {len(values)} |"
             )
-    lines += ["", "## Images", "", "Images drawn from the prior, as decoder means.", ""]
-    lines += table(known, [(title, place) for title, place in COLUMNS])
+    lines += ["", "All images that follow are drawn from the prior, as decoder means, where nothing else is said."]
+    for title, columns in TABLES.items():
+        lines += ["", f"## {title}", "", *table(known, columns)]
     kinds = sorted(
         {one["likelihood"]["measures"] for versions in known.values() for one in versions if one["likelihood"]}
     )
@@ -159,6 +171,8 @@ def page() -> list[str]:
         lines += ["", f"## Nats: {kind}", "", *table(own, [(title, f"likelihood/{key}") for title, key in NATS])]
     if "attributes" in known:
         lines += ["", "`attributes` is given slant and thickness of the image itself: its nats are lower for it."]
+        lines += ["", "## Requested attributes against measured ones", ""]
+        lines += table({"attributes": known["attributes"]}, ATTRIBUTES)
     return [*lines, "", "## Protocols", "", *protocol_lines(known), ""]
 
 
@@ -172,8 +186,8 @@ def table(known: dict[str, list[dict[str, Any]]], columns: list[tuple[str, str]]
 
 def protocol_lines(known: dict[str, list[dict[str, Any]]]) -> list[str]:
     """How each figure was measured, and on how many items; more than once where it was not the same for all recipes."""
-    places = [*COLUMNS, *((title, f"likelihood/{key}") for title, key in NATS)]
-    places += [(title, place) for title, place, *_ in GOALS["attributes"] if place not in dict(places).values()]
+    places = [column for columns in TABLES.values() for column in columns]
+    places += [*((title, f"likelihood/{key}") for title, key in NATS), *ATTRIBUTES]
     lines = []
     for title, place in places:
         named: dict[str, list[str]] = {}
@@ -208,8 +222,8 @@ def spread(figures: list[dict[str, Any] | None]) -> str:
     if not known:
         return "-"
     values, errors = ([figure[key] for figure in known if key in figure] for key in ("value", "error"))
-    deviation = f" ± {stdev(values):.1g}" if len(values) > 1 else ""
-    return f"{mean(values):.4g}{deviation}" + (f" ({mean(errors):.1g})" if errors else "")
+    deviation = f" ± {stdev(values):.2g}" if len(values) > 1 else ""
+    return f"{mean(values):.4g}{deviation}" + (f" ({mean(errors):.2g})" if errors else "")
 
 
 QUOTIENT = "quotient of the two before; its error is that of both, and the floor is the same for all"
