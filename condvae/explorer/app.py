@@ -11,7 +11,7 @@ from condvae.config import Attribute
 from condvae.errors import StorageError
 from condvae.images import png
 from condvae.model import CVAE
-from condvae.sampling import Attributes, generate
+from condvae.sampling import Attributes, as_conditions, draw, generate
 
 LIMIT = 5.0
 STEP = 0.05
@@ -47,8 +47,8 @@ def build_app(model: CVAE, title: str) -> gr.Blocks:
             with gr.Column():
                 choices = [_control(variable) for variable in variables]
                 sliders = [
-                    gr.Slider(-LIMIT, LIMIT, 0.0, step=STEP, label=f"z{index}", elem_id=f"z{index}")
-                    for index in range(model.config.latent)
+                    gr.Slider(-LIMIT, LIMIT, value, step=STEP, label=f"z{index}", elem_id=f"z{index}")
+                    for index, value in enumerate(_start(model))
                 ]
             with gr.Column():
                 image = gr.HTML(elem_id="image", elem_classes="condvae-image")
@@ -112,6 +112,15 @@ def strip_html(model: CVAE, chosen: str | None, z: NDArray[np.float32], attribut
     return f'<div class="condvae-strip" aria-label="all labels at this z">{"".join(parts)}</div>'
 
 
+def _start(model: CVAE) -> list[float]:
+    """Where the sliders begin: at the origin or, as a learned prior need not be there, at a draw from it."""
+    if model.config.prior == "standard":
+        return [0.0] * model.config.latent
+    first = model.conditions.classes[0] if model.conditions.classes else None
+    z = draw(model, as_conditions(model, first, model.conditions.typical), seed=0)[0]
+    return [round(round(value / STEP) * STEP, 2) for value in z.clamp(-LIMIT, LIMIT).tolist()]
+
+
 def _control(variable: Attribute) -> gr.Radio | gr.Dropdown | gr.Slider:
     """Classes to choose from, or a slider over the usual range of a number."""
     name = variable.name
@@ -119,7 +128,8 @@ def _control(variable: Attribute) -> gr.Radio | gr.Dropdown | gr.Slider:
         low, high = variable.low, variable.high
         if not low < high:
             low, high = variable.mean - variable.sd, variable.mean + variable.sd
-        return gr.Slider(low, high, min(max(variable.mean, low), high), label=name, elem_id=name)
+        low, high, middle = (float(f"{value:.3g}") for value in (low, high, min(max(variable.mean, low), high)))
+        return gr.Slider(low, high, middle, label=name, elem_id=name)
     kind = gr.Radio if len(variable.classes) <= MOST_BUTTONS else gr.Dropdown
     return kind(list(variable.classes), value=variable.classes[0], label=name, elem_id=name)
 
