@@ -55,8 +55,8 @@ def plain_error(model: PlainCVAE, data: Dataset) -> float:
 def recipe_error(model: CVAE, data: Dataset) -> float:
     """Test MSE of a trained recipe, reconstructed from the posterior mean."""
     images, labels = (torch.from_numpy(array) for array in (data.test.images, data.test.labels))
-    means, _ = encode_all(model, images, labels)
-    return squared_error(unit(images), decode(model, means, labels)).mean().item()
+    copies = decode(model, encode_all(model, images, labels), labels)
+    return squared_error(unit(images), copies).mean().item()
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from condvae.sampling import (
     conditions_of,
     draw,
     draw_pixels,
-    encode_all,
+    encode_moments,
 )
 from condvae.shards import CONTACT_SHEET, Archive, Arrays, Folder, Job, image_names
 
@@ -148,7 +148,7 @@ def encode_files(
         named = [label] * len(piece.files) if label is not None else piece.labels
         pixels = torch.from_numpy(piece.images)
         given = conditions_of(model, pixels, named if model.conditions.classes else None, attributes)
-        mean, stddev = encode_all(model, pixels, given)
+        mean, stddev = encode_moments(model, pixels, given)
         codes = {"mean": mean.numpy(), "stddev": stddev.numpy(), "files": np.array(piece.files)}
         return codes if named is None else {**codes, "labels": np.array(named)}
 

@@ -22,7 +22,7 @@ from condvae.score import Score, measure_score
 from condvae.study import Study
 from condvae.styles import Leak, Obedience, measure_leak, measure_obedience
 
-EDITION = 2  # one more whenever a figure would come out otherwise for the same model
+EDITION = 3  # one more whenever a figure would come out otherwise for the same model
 SSIM_SIDE = 11  # of its window: smaller images have no SSIM
 
 
@@ -179,7 +179,9 @@ def _reconstruction(study: Study, _: Choices) -> dict[str, Any]:
 def _codes(study: Study, _: Choices) -> dict[str, Any]:
     count = len(study.train_codes)
     spread = study.train_codes.double().std(0).mean().item() if count > 1 else 0.0
-    protocol = "standard deviation of the posterior means over training images, mean over latent dimensions"
+    protocol = (
+        f"standard deviation of posterior means over training images, mean over latent dimensions{study.encoding}"
+    )
     how = f"standard deviation of q(z|x,y), mean over latent dimensions, test images{study.encoding}"
     sd = measure(study.test_codes[1].mean(1), how)
     spread_of_codes = Measurement(spread, spread / sqrt(2 * count), count, protocol)  # its error as for a Gaussian

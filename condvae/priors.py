@@ -1,5 +1,10 @@
-"""p(z|y): modules from the condition vector (B, Y) to a distribution over latent vectors with event shape (Z,)."""
+"""p(z|y): modules from the condition vector (B, Y) to a distribution over latent vectors with event shape (Z,).
 
+A learned prior is also a change of coordinates: to *standard coordinates*, in which it is N(0, I) whatever the
+condition. There the same numbers are as probable under one label as under another: a style, which labels can share.
+"""
+
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import torch
@@ -12,7 +17,31 @@ from condvae.gaussian import gaussian
 TRANSFORMS, FLOW_WIDTHS = 5, (256, 256)
 
 
-class StandardPrior(nn.Module):
+class Prior(nn.Module, ABC):
+    """p(z|y), and the way to standard coordinates and back."""
+
+    @abstractmethod
+    def forward(self, y: Tensor) -> Distribution:
+        """Condition vectors (B, Y) to a distribution over (B, Z)."""
+
+    @abstractmethod
+    def to_standard(self, z: Tensor, y: Tensor) -> Tensor:
+        """Latent vectors (B, Z) under conditions (B, Y) in standard coordinates, (B, Z)."""
+
+    @abstractmethod
+    def from_standard(self, u: Tensor, y: Tensor) -> Tensor:
+        """The inverse: standard coordinates (B, Z) under conditions (B, Y) to latent vectors (B, Z)."""
+
+    def moments(self, q: Distribution, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Where a posterior over (B, Z) has its mean in standard coordinates, and its standard deviation there to
+        first order: each (B, Z)."""
+        variance, mean = torch.zeros_like(q.mean), q.mean
+        for side in torch.diag_embed(q.stddev).unbind(1):  # of the box of one standard deviation
+            variance += ((self.to_standard(mean + side, y) - self.to_standard(mean - side, y)) / 2).square()
+        return self.to_standard(mean, y), variance.sqrt()
+
+
+class StandardPrior(Prior):
     """N(0, I), whatever the condition."""
 
     def __init__(self, condition: int, latent: int) -> None:
@@ -23,8 +52,17 @@ class StandardPrior(nn.Module):
         zeros = y.new_zeros(len(y), self.latent)
         return gaussian(zeros, zeros)
 
+    def to_standard(self, z: Tensor, y: Tensor) -> Tensor:
+        return z
 
-class GaussianPrior(nn.Module):
+    def from_standard(self, u: Tensor, y: Tensor) -> Tensor:
+        return u
+
+    def moments(self, q: Distribution, y: Tensor) -> tuple[Tensor, Tensor]:
+        return q.mean, q.stddev
+
+
+class GaussianPrior(Prior):
     """A Gaussian with independent dimensions; mean and log-variance are linear in the condition vector.
 
     So each class has its own. Training starts at N(0, I).
@@ -38,8 +76,16 @@ class GaussianPrior(nn.Module):
     def forward(self, y: Tensor) -> Distribution:
         return gaussian(*linear(y, self.weight, self.bias).chunk(2, -1))
 
+    def to_standard(self, z: Tensor, y: Tensor) -> Tensor:
+        p = self(y)
+        return (z - p.mean) / p.stddev
 
-class FlowPrior(nn.Module):
+    def from_standard(self, u: Tensor, y: Tensor) -> Tensor:
+        p = self(y)
+        return p.mean + p.stddev * u
+
+
+class FlowPrior(Prior):
     """A conditional neural spline flow with coupling layers.
 
     Durkan et al., "Neural Spline Flows", https://arxiv.org/abs/1906.04032
@@ -55,9 +101,15 @@ class FlowPrior(nn.Module):
     def forward(self, y: Tensor) -> Distribution:
         return self.flow(y)
 
+    def to_standard(self, z: Tensor, y: Tensor) -> Tensor:
+        return self.flow(y).transform(z)
+
+    def from_standard(self, u: Tensor, y: Tensor) -> Tensor:
+        return self.flow(y).transform.inv(u)
+
 
 class MixturePrior(nn.Module):
-    """A mixture of M Gaussians for each class: an ex-post density, fitted to a trained model's codes.
+    """A mixture of M Gaussians for each class: an ex-post density of a trained model's codes in standard coordinates.
 
     Ghosh et al., "From Variational to Deterministic Autoencoders", https://arxiv.org/abs/1903.12436
 
@@ -87,4 +139,4 @@ class MixturePrior(nn.Module):
         return MixtureSameFamily(Categorical(self.weights[row], validate_args=False), parts, validate_args=False)
 
 
-PRIORS = {"standard": StandardPrior, "gaussian": GaussianPrior, "flow": FlowPrior}
+PRIORS: dict[str, type[Prior]] = {"standard": StandardPrior, "gaussian": GaussianPrior, "flow": FlowPrior}

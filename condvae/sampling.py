@@ -1,8 +1,9 @@
 """What a trained model is for: arrays or tensors in, numpy arrays out.
 
-App, command line and figures all call these. Images are uint8 (B, C, H, W), 0 to 255; latent vectors are
-float32 (B, Z); labels are class names or numbers, one for all or one for each; attributes, for models that have more
-conditions than the label, are numbers or class names by name, likewise.
+App, command line and figures all call these. Images are uint8 (B, C, H, W), 0 to 255. Latent vectors are float32
+(B, Z), in standard coordinates, where the prior is N(0, I) whatever the label (see `condvae.priors`), so that the same
+numbers are the same style for each. Labels are class names or numbers, one for all or one for each; attributes, for
+models that have more conditions than the label, are numbers or class names by name, likewise.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from condvae.conditions import class_index
 from condvae.config import Attribute
@@ -88,8 +90,7 @@ def encode(
         InputError: images or labels do not fit the model.
     """
     x = _images(model, images)
-    means, _ = encode_all(model, x, conditions_of(model, x, labels, attributes))
-    return means.numpy()
+    return encode_all(model, x, conditions_of(model, x, labels, attributes)).numpy()
 
 
 def reconstruct(
@@ -141,12 +142,11 @@ def restyle(
     for index, variable in enumerate(model.conditions.variables):
         if variable.name in changes:
             wanted[:, index] = _for_each(_column(variable, changes[variable.name], False), len(x))
-    means, _ = encode_all(model, x, given)
-    return draw_pixels(model, means, wanted)
+    return draw_pixels(model, encode_all(model, x, given), wanted)
 
 
 def draw(model: CVAE, given: Tensor, seed: int | None = None, start: int = 0, prior: nn.Module | None = None) -> Tensor:
-    """Latent vectors from the prior p(z|y): conditions (B, D) to float32 (B, Z).
+    """Latent vectors from the prior p(z|y), in standard coordinates: conditions (B, D) to float32 (B, Z).
 
     Args:
         model: a trained model.
@@ -154,7 +154,8 @@ def draw(model: CVAE, given: Tensor, seed: int | None = None, start: int = 0, pr
         seed: makes the draw repeatable.
         start: how many vectors of a longer draw come before these, a multiple of BLOCK: pieces drawn one by one are the
             whole draw.
-        prior: what to draw from instead of the model's own prior: a module from condition vectors to a distribution.
+        prior: what to draw from instead of the model's own prior, which is N(0, I) in these coordinates: a module from
+            condition vectors to a distribution, such as a `MixturePrior`.
 
     Raises:
         InputError: the seed is not possible, or the mixture is of another kind of model.
@@ -168,12 +169,14 @@ def draw(model: CVAE, given: Tensor, seed: int | None = None, start: int = 0, pr
             )
     if seed is not None and not 0 <= seed < 2**32:
         raise InputError(f"seed = {seed} is not possible; allowed: 0 to 4294967295.")
-    source = prior or model.prior
     with evaluating(model):
         blocks = []
         for number, block in enumerate(given.split(BLOCK), start // BLOCK):
             with seeded(seed, number) if seed is not None else nullcontext():
-                blocks.append(source(model.conditions(block)).sample())
+                if prior is None:
+                    blocks.append(torch.randn(len(block), model.config.latent))
+                else:
+                    blocks.append(prior(model.conditions(block)).sample())
         return torch.cat(blocks)
 
 
@@ -196,8 +199,8 @@ def draw_pixels(model: CVAE, z: Tensor, given: Tensor) -> NDArray[np.uint8]:
     return pixels
 
 
-def encode_all(model: CVAE, images: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of q(z|x,y), a chunk at a time: each (B, Z).
+def encode_all(model: CVAE, images: Tensor, given: Tensor) -> Tensor:
+    """The mean of q(z|x,y) in standard coordinates, a chunk at a time: (B, Z).
 
     Args:
         model: a trained model.
@@ -205,9 +208,14 @@ def encode_all(model: CVAE, images: Tensor, given: Tensor) -> tuple[Tensor, Tens
         given: conditions (B, D).
     """
     with evaluating(model):
-        parts = zip(images.split(CHUNK), given.split(CHUNK), strict=True)
-        posteriors = [model.encode(unit(part), chosen) for part, chosen in parts]
-        return torch.cat([q.mean for q in posteriors]), torch.cat([q.stddev for q in posteriors])
+        return torch.cat([model.prior.to_standard(q.mean, y) for q, y in _encoded(model, images, given)])
+
+
+def encode_moments(model: CVAE, images: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
+    """The same, and the standard deviation of q(z|x,y) in these coordinates, to first order: each (B, Z)."""
+    with evaluating(model):
+        means, deviations = zip(*(model.prior.moments(q, y) for q, y in _encoded(model, images, given)), strict=True)
+        return torch.cat(means), torch.cat(deviations)
 
 
 def as_conditions(model: CVAE, labels: Labels, attributes: Attributes | None = None) -> Tensor:
@@ -285,9 +293,16 @@ def evaluating(model: CVAE) -> Iterator[None]:
             model.train()
 
 
+def _encoded(model: CVAE, images: Tensor, given: Tensor) -> Iterator[tuple[Distribution, Tensor]]:
+    """Posteriors and condition vectors, chunk by chunk."""
+    for part, chosen in zip(images.split(CHUNK), given.split(CHUNK), strict=True):
+        yield model.encode(unit(part), chosen), model.conditions(chosen)
+
+
 def _decoded(model: CVAE, z: Tensor, given: Tensor, sample: bool = False) -> Iterator[Tensor]:
     for part, chosen in zip(z.split(CHUNK), given.split(CHUNK), strict=True):
-        images = model.decode(part, chosen)
+        y = model.conditions(chosen)
+        images = model.likelihood(model.prior.from_standard(part, y), y)
         yield images.sample().clamp(0, 1) if sample else images.mean
 
 

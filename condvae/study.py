@@ -14,7 +14,7 @@ from condvae.density import FITTED, fit_mixture, load_mixture, save_mixture
 from condvae.errors import DataError, RunError
 from condvae.judge import Judge, find_judge
 from condvae.priors import MixturePrior
-from condvae.sampling import decode, draw, encode_all, unit
+from condvae.sampling import CHUNK, decode, draw, encode_all, encode_moments, evaluating, unit
 from condvae.seeds import seeded, shuffled
 
 SAMPLES_PER_CLASS = 1000
@@ -75,13 +75,13 @@ class Study:
 
     @cached_property
     def train_codes(self) -> Tensor:
-        """Posterior means of the training images, float32 (N, Z)."""
-        return self._codes(self.data.train)[0]
+        """Posterior means of the training images in standard coordinates, float32 (N, Z)."""
+        return encode_all(self.model, torch.from_numpy(self.data.train.images), self.train_rows)
 
     @cached_property
     def test_codes(self) -> tuple[Tensor, Tensor]:
-        """Posterior means and standard deviations of the test images, each float32 (N, Z)."""
-        return self._codes(self.data.test)
+        """Posterior means and standard deviations of the test images in standard coordinates, each float32 (N, Z)."""
+        return encode_moments(self.model, torch.from_numpy(self.data.test.images), self.test_rows)
 
     @property
     def train_labels(self) -> Tensor:
@@ -111,8 +111,12 @@ class Study:
 
     @cached_property
     def observed_codes(self) -> tuple[Tensor, Tensor]:
-        """Posterior means and standard deviations of the test images as the likelihood sees them, each (N, Z)."""
-        return encode_all(self.model, self.observed, self.test_rows)
+        """Mean and standard deviation of q(z|x,y) for the test images as the likelihood sees them, each (N, Z); not in
+        standard coordinates, as bounds are not."""
+        with evaluating(self.model):
+            parts = zip(self.observed.split(CHUNK), self.test_rows.split(CHUNK), strict=True)
+            posteriors = [self.model.encode(*part) for part in parts]
+            return torch.cat([q.mean for q in posteriors]), torch.cat([q.stddev for q in posteriors])
 
     @property
     def label_frequencies(self) -> Tensor:
@@ -155,8 +159,10 @@ class Study:
 
     @property
     def encoding(self) -> str:
-        """What to say of codes of images where training showed others."""
-        return ", from grey images, although training showed binarised ones" if self.model.likelihood.binary else ""
+        """What to say of codes: of their coordinates, and of images where training showed others."""
+        where = "" if self.model.config.prior == "standard" else ", in standard coordinates"
+        grey = ", from grey images, although training showed binarised ones" if self.model.likelihood.binary else ""
+        return where + grey
 
     @property
     def sample_size(self) -> str:
@@ -222,9 +228,6 @@ class Study:
     def null_rows(self, count: int) -> Tensor:
         """The null condition, (N, D), of a model that can do without."""
         return torch.full((count, len(self.model.conditions.variables)), torch.nan)
-
-    def _codes(self, part: LabelledImages) -> tuple[Tensor, Tensor]:
-        return encode_all(self.model, torch.from_numpy(part.images), self._rows(part))
 
     def _rows(self, part: LabelledImages) -> Tensor:
         return torch.from_numpy(part.rows(self.model.config.conditions))

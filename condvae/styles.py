@@ -86,7 +86,8 @@ def style_agreement(study: Study) -> dict[str, Measurement]:
     chosen = shuffled(len(study.train_codes))[:SHARED_CODES]
     images = study.decoded(study.train_codes[chosen])
     found = style(images.flatten(0, 1))._asdict()
-    how = f"between two labels at the same z, mean over pairs of labels, {len(chosen):,} codes of training images"
+    count = f"{len(chosen):,} codes of training images{study.encoding}"
+    how = f"between two labels at the same z, mean over pairs of labels, {count}"
     if len(study.model.conditions.variables) > 1:
         how += ", attributes of training images"
     return {

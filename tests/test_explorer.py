@@ -18,7 +18,6 @@ from PIL import Image
 import condvae as package
 from condvae.checkpoint import Run
 from condvae.model import CVAE
-from condvae.sampling import as_conditions, draw
 
 from .conftest import Cli, hear_interrupts
 
@@ -174,12 +173,9 @@ def test_every_condition_gets_a_control() -> None:
 
     attributes = (Attribute("colour", ("red", "green")), Attribute("slant", (), 0.10001, 0.3, -0.5, 0.8))
     conditions = ("label", "colour", "slant")
-    model = CVAE(ModelConfig(conditions=conditions, prior="flow"), Schema((1, 4, 4), ("a", "b"), attributes)).eval()
+    model = CVAE(ModelConfig(conditions=conditions), Schema((1, 4, 4), ("a", "b"), attributes)).eval()
     config = {part["props"].get("elem_id"): part for part in build_app(model, "test").get_config_file()["components"]}
     assert config["colour"]["type"] == "radio"
     assert config["slant"]["props"]["minimum"] == -0.5
     assert config["slant"]["props"]["value"] == 0.1
-    drawn = draw(model, as_conditions(model, "a", {"colour": "red", "slant": 0.10001}), seed=0)[0]
-    started = [config[f"z{index}"]["props"]["value"] for index in range(2)]
-    assert started == pytest.approx(drawn.tolist(), abs=0.026), "a learned prior need not be at the origin"
     assert strip_html(model, "b", np.zeros(2), {"colour": "green", "slant": 0.2}).count("<img") == 2

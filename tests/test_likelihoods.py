@@ -12,7 +12,7 @@ from condvae.config import Config, ModelConfig, TrainingConfig
 from condvae.data import Dataset, LabelledImages
 from condvae.likelihoods import LIKELIHOODS, ContinuousBernoulli
 from condvae.metrics import squared_error
-from condvae.sampling import decode, encode_all, unit
+from condvae.sampling import decode, encode_moments, unit
 from condvae.training import fit
 
 
@@ -87,7 +87,7 @@ def test_the_learned_sigma_is_the_root_of_the_test_mse(tmp_path: Path) -> None:
     )
     model = fit(config, tmp_path / "run", data)
     x, rows = unit(torch.from_numpy(data.test.images)), torch.from_numpy(data.test.rows(("label",)))
-    means, deviations = encode_all(model, x, rows)
+    means, deviations = encode_moments(model, x, rows)
     torch.manual_seed(0)
     error = squared_error(x, decode(model, means + deviations * torch.randn_like(means), rows)).mean().sqrt().item()
     assert model.likelihood.log_sigma.exp().item() == pytest.approx(error, rel=0.03)

@@ -18,7 +18,7 @@ from condvae.nats import log_likelihood
 from condvae.networks import ACTIVATIONS, NETWORKS, NORMS, Dropout
 from condvae.posteriors import POSTERIORS
 from condvae.priors import PRIORS
-from condvae.sampling import decode, draw, encode_all
+from condvae.sampling import decode, draw, encode_all, encode_moments
 from condvae.seeds import seeded
 
 DIGITS = Schema((1, 28, 28), tuple("0123456789"))
@@ -136,6 +136,20 @@ class TestLaws:
                 assert not torch.equal(*densities)
             if shape != (1, 1, 1) or config.network == "mlp":  # normalised, one number is the same whatever its size
                 assert not torch.equal(model.encode(x, given).mean, model.encode(x, other).mean)
+
+    def test_standard_coordinates(self, config: ModelConfig, shape: tuple[int, int, int]) -> None:
+        """There and back is the same; images and codes that go through them are those of the model itself."""
+        model, (x, given) = made(config, shape).eval(), batch(shape, config)
+        u = torch.randn(4, 3)
+        with torch.no_grad():
+            y, q = model.conditions(given), model.encode(x, given)
+            z = model.prior.from_standard(u, y)
+            torch.testing.assert_close(model.prior.to_standard(z, y), u, atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(decode(model, u, given), model.decode(z, given).mean)
+            codes, deviations = encode_moments(model, x, given)
+            torch.testing.assert_close(codes, encode_all(model, x, given))
+            torch.testing.assert_close(model.prior.from_standard(codes, y), q.mean, atol=1e-4, rtol=1e-4)
+            assert torch.equal(deviations > 0, q.stddev > 0)
 
     def test_images_are_in_the_unit_interval(self, config: ModelConfig, shape: tuple[int, int, int]) -> None:
         """And reach both ends: the decoder's numbers have no bounds of their own, which would be applied twice."""

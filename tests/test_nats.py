@@ -172,6 +172,30 @@ def test_every_prior_integrates_to_one(prior: str) -> None:
     assert (density.sum() * (axis[1] - axis[0]) ** 2).item() == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.parametrize("prior", list(PRIORS))
+def test_in_standard_coordinates_every_prior_is_the_standard_one(prior: str) -> None:
+    torch.manual_seed(0)
+    model = CVAE(ModelConfig(latent=LATENT, prior=prior, likelihood="gaussian"), Schema((1, 2, 3), ("a", "b")))
+    with torch.no_grad():
+        for weight in model.prior.parameters():
+            weight.add_(0.1 * torch.randn_like(weight))
+        y = model.conditions(torch.arange(20_000) % 2)
+        z = model.prior(y).sample()
+        u = model.prior.to_standard(z, y)
+        for label in (0, 1):
+            own = u[label::2]
+            assert own.mean(0).abs().max() < 0.04
+            torch.testing.assert_close(own.T.cov(), torch.eye(LATENT), atol=0.05, rtol=0)
+        if prior != "standard":
+            assert (z[::2].mean(0) - z[1::2].mean(0)).abs().max() > 0.05
+        q = gaussian(z[:50], torch.full((50, LATENT), -12.0))
+        mean, deviation = model.prior.moments(q, y[:50])
+        drawn = torch.stack([model.prior.to_standard(sample, y[:50]) for sample in q.sample((2000,))])
+        # but for those at a knot of a spline
+        assert (mean - drawn.mean(0)).abs().median() < 0.01
+        assert (deviation / drawn.std(0) - 1).abs().median() < 0.05
+
+
 def test_free_bits_cost_nothing_below_the_floor() -> None:
     torch.manual_seed(0)
     model = CVAE(ModelConfig(latent=3, likelihood="bernoulli", dropout=0), Schema((1, 2, 2), ("a", "b")))

@@ -39,6 +39,25 @@ def test_a_seed_repeats_and_leaves_the_global_state_alone(model: CVAE) -> None:
     assert len({image.tobytes() for image in first}) == 5
 
 
+def test_a_style_is_the_same_for_every_label_of_a_learned_prior() -> None:
+    """Two labels whose codes lie far apart: in standard coordinates they are at the same place."""
+    schema = Schema((1, 4, 4), ("a", "b"))
+    torch.manual_seed(0)
+    model = CVAE(ModelConfig(encoder=(8,), decoder=(8,), prior="gaussian", likelihood="gaussian"), schema).eval()
+    with torch.no_grad():
+        model.prior.weight.copy_(torch.tensor([[5.0, -5.0], [0.0, 0.0], [1.0, -1.0], [0.0, 0.0]]))
+    images = np.random.default_rng(0).integers(0, 256, (3, 1, 4, 4), dtype=np.uint8)
+    with torch.no_grad():
+        q = model.encode(torch.from_numpy(images) / 255, torch.zeros(3, 1))
+        first, second = (model.prior(torch.eye(2)[[label]]) for label in (0, 1))
+        style = (q.mean - first.mean) / first.stddev
+        wanted = model.decode(second.mean + second.stddev * style, torch.ones(3, 1)).mean
+    np.testing.assert_allclose(condvae.encode(model, images, "a"), style, atol=1e-5)
+    found = condvae.restyle(model, images, "a", "b")
+    assert np.abs(found - 255 * wanted.numpy()).max() <= 0.51
+    assert np.array_equal(condvae.generate(model, "b", z=style), found)
+
+
 @pytest.mark.parametrize("likelihood", ["bernoulli", "continuous-bernoulli", "gaussian"])
 def test_samples_of_the_decoder_scatter_about_its_mean(likelihood: str) -> None:
     schema, config = Schema((1, 4, 4), ("a", "b")), ModelConfig(encoder=(8,), decoder=(8,), likelihood=likelihood)

@@ -11,7 +11,7 @@ from condvae.config import Attribute
 from condvae.errors import StorageError
 from condvae.images import png
 from condvae.model import CVAE
-from condvae.sampling import Attributes, as_conditions, draw, generate
+from condvae.sampling import Attributes, generate
 
 LIMIT = 5.0
 STEP = 0.05
@@ -47,8 +47,8 @@ def build_app(model: CVAE, title: str) -> gr.Blocks:
             with gr.Column():
                 choices = [_control(variable) for variable in variables]
                 sliders = [
-                    gr.Slider(-LIMIT, LIMIT, value, step=STEP, label=f"z{index}", elem_id=f"z{index}")
-                    for index, value in enumerate(_start(model))
+                    gr.Slider(-LIMIT, LIMIT, 0.0, step=STEP, label=f"z{index}", elem_id=f"z{index}")
+                    for index in range(model.config.latent)
                 ]
             with gr.Column():
                 image = gr.HTML(elem_id="image", elem_classes="condvae-image")
@@ -110,15 +110,6 @@ def strip_html(model: CVAE, chosen: str | None, z: NDArray[np.float32], attribut
         for name, image in zip(classes, generate(model, classes, attributes=attributes, z=z), strict=True)
     ]
     return f'<div class="condvae-strip" aria-label="all labels at this z">{"".join(parts)}</div>'
-
-
-def _start(model: CVAE) -> list[float]:
-    """Where the sliders begin: at the origin or, as a learned prior need not be there, at a draw from it."""
-    if model.config.prior == "standard":
-        return [0.0] * model.config.latent
-    first = model.conditions.classes[0] if model.conditions.classes else None
-    z = draw(model, as_conditions(model, first, model.conditions.typical), seed=0)[0]
-    return [round(round(value / STEP) * STEP, 2) for value in z.clamp(-LIMIT, LIMIT).tolist()]
 
 
 def _control(variable: Attribute) -> gr.Radio | gr.Dropdown | gr.Slider:
