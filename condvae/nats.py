@@ -53,8 +53,8 @@ class Nats:
 class Classifier:
     """The model as a classifier: the label under which an image is most probable.
 
-    An estimate is a lower bound, and lower where the posterior fits badly, as under a wrong label, which it never saw in
-    training: with few samples the true label wins more often than by exact likelihoods.
+    An estimate is a lower bound, and lower where the posterior fits badly, as under a wrong label, which it never saw
+    in training: with few samples the true label wins more often than by exact likelihoods.
 
     Calibration: Guo et al., "On Calibration of Modern Neural Networks", https://arxiv.org/abs/1706.04599
 
