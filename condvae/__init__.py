@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from condvae.model import CVAE as CVAE
     from condvae.sampling import encode as encode
     from condvae.sampling import generate as generate
+    from condvae.sampling import interpolate as interpolate
     from condvae.sampling import reconstruct as reconstruct
     from condvae.sampling import restyle as restyle
     from condvae.study import Study as Study
@@ -47,6 +48,7 @@ _HOMES = {
     "encode": "sampling",
     "fit": "training",
     "generate": "sampling",
+    "interpolate": "sampling",
     "load": "checkpoint",
     "load_data": "data",
     "load_mixture": "density",

@@ -14,17 +14,9 @@ from condvae.density import load_mixture
 from condvae.errors import InputError
 from condvae.files import sha256, storing, write_bytes
 from condvae.images import contact_sheet, png, read_image
+from condvae.inputs import Attributes, as_conditions, as_vectors
 from condvae.model import CVAE
-from condvae.sampling import (
-    BLOCK,
-    Attributes,
-    as_conditions,
-    as_vectors,
-    conditions_of,
-    draw,
-    draw_pixels,
-    encode_moments,
-)
+from condvae.sampling import BLOCK, conditions_of, draw, draw_pixels, encode_moments
 from condvae.shards import CONTACT_SHEET, Archive, Arrays, Folder, Job, image_names
 
 SHARD_BYTES = 8 * 2**20

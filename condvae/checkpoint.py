@@ -22,7 +22,7 @@ from torch import Tensor
 
 from condvae.config import Attribute, Config, Schema
 from condvae.errors import CondvaeError, ConfigError, RunError, StorageError
-from condvae.files import replacing, write_bytes, write_text
+from condvae.files import replacing, sha256, write_bytes, write_text
 from condvae.model import CVAE
 
 FORMAT = 1
@@ -115,7 +115,8 @@ class Run:
         write_text(self.config_file, yaml.safe_dump(config.to_dict(), sort_keys=False))
 
     def describe(self) -> dict[str, Any]:
-        """model.json: `format`, `config`, `schema`, and `record` (when, how long, on what it was trained).
+        """model.json: `format`, `config`, `schema`, `record` (when, how long, on what it was trained), and `sha256` of
+        the weights.
 
         Raises:
             RunError: the folder is missing, the run is unfinished, or its format is newer than this condvae's.
@@ -178,6 +179,7 @@ def save_model(run: Run, model: CVAE, config: Config, record: Mapping[str, Any])
         "config": config.to_dict(),
         "schema": asdict(model.schema),
         "record": dict(record),
+        "sha256": sha256(run.weights),
     }
     write_text(run.description, json.dumps(description, indent=2) + "\n")
 
@@ -189,7 +191,7 @@ def load(path: Path | str) -> CVAE:
         path: the run folder.
 
     Raises:
-        RunError: the folder is missing, unfinished, of a newer format, or its weights do not fit its settings.
+        RunError: the folder is missing, unfinished, of a newer format, or its weights are not its own.
     """
     run = Run(Path(path))
     description = run.describe()
@@ -200,11 +202,18 @@ def load(path: Path | str) -> CVAE:
     with torch.device("meta"), torch.random.fork_rng(devices=[]):  # first weights are not needed, and hardly made
         model = CVAE(config.model, schema)
     try:
-        weights = load_file(run.weights)
+        weights, digest = load_file(run.weights), sha256(run.weights)
     except (OSError, SafetensorError) as error:
         raise RunError(f"{run.weights} cannot be read ({error}). Restore it, or train again.") from error
     require_fit(run, model.state_dict(), weights)
-    model.load_state_dict(weights, assign=True)
+    if digest != description.get("sha256", digest):  # runs of older versions have none
+        raise RunError(
+            f"{run.weights} has the SHA-256 digest {digest}, {run.description} says {description['sha256']}: they "
+            "are not from the same training, or damaged. Restore them, or train again."
+        )
+    # they may be kept in half precision
+    whole = {name: weight.float() if weight.is_floating_point() else weight for name, weight in weights.items()}
+    model.load_state_dict(whole, assign=True)
     return model.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import pairwise
 from math import pi
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -110,6 +111,19 @@ def save_claims(study: Study, claims: list[Claim]) -> None:
     """Write claims.json into the run folder."""
     content = [{**asdict(claim), "verdict": claim.verdict} for claim in claims]
     write_text(study.run.path / "claims.json", json.dumps(content, indent=2) + "\n")
+
+
+def load_claims(study: Study) -> list[Claim]:
+    """The claims that `save_claims` wrote into the run folder; none if there are none."""
+    try:
+        content = json.loads((study.run.path / "claims.json").read_text("utf-8"))
+        return [_restored(**claim) for claim in content]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def _restored(findings: list[dict[str, Any]], verdict: str, **rest: Any) -> Claim:
+    return Claim(findings=tuple(Finding(**finding) for finding in findings), **rest)
 
 
 def label_decides(evaluation: Evaluation) -> Claim:

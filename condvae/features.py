@@ -88,13 +88,27 @@ def neighbourhood(real: Tensor, generated: Tensor) -> Neighbourhood:
     return Neighbourhood(precision.float(), torch.cat(recall).float(), density, torch.cat(coverage).float())
 
 
-def nearest_distance(images: Tensor, others: Tensor) -> Tensor:
-    """The root mean square distance of each image to its nearest neighbour: (N, C, H, W) and (M, C, H, W) to (N,)."""
-    flat, pixels = images.flatten(1), images[0].numel()
-    nearest = torch.full((len(images),), torch.inf)
-    for part in others.split(10 * CHUNK):
-        nearest = torch.minimum(nearest, torch.cdist(flat, part.flatten(1)).min(1).values)
-    return nearest / pixels**0.5
+def nearest(images: Tensor, others: Tensor, count: int = 1) -> tuple[Tensor, Tensor]:
+    """The nearest of other images to each image, by the root mean square difference of their pixels.
+
+    Args:
+        images: floats in [0, 1] (N, C, H, W).
+        others: uint8, or floats in [0, 1], (M, C, H, W).
+        count: how many; M if there are fewer.
+
+    Returns:
+        Distances, in [0, 1], and positions among the others, the nearest first: each (N, count).
+    """
+    flat, scale = images.flatten(1), 255 if others.dtype == torch.uint8 else 1
+    distances, positions = torch.empty(len(images), 0), torch.empty(len(images), 0, dtype=torch.int64)
+    for number, part in enumerate(others.split(10 * CHUNK)):
+        found = torch.cdist(flat, part.flatten(1) / scale)
+        distances = torch.cat([distances, found], 1)
+        places = torch.arange(len(part)) + number * 10 * CHUNK
+        positions = torch.cat([positions, places.expand(len(images), -1)], 1)
+        distances, best = distances.topk(min(count, distances.shape[1]), largest=False)
+        positions = positions.gather(1, best)
+    return distances / images[0].numel() ** 0.5, positions
 
 
 def _frechet(real: Tensor, generated: Tensor) -> float:

@@ -1,5 +1,6 @@
 """Arrays to matplotlib figures: no files, no models. Grey images are drawn white on black, as the data holds them."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from condvae.errors import ConfigError
-from condvae.files import replacing
+from condvae.files import write_bytes
 
 COLOURS = mpl.colormaps["tab10"]
 TILE_INCHES = 0.85
@@ -124,6 +125,51 @@ def points(
     return figure
 
 
+def latent_map(
+    positions: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    names: tuple[str, str],
+    extent: float,
+    way: NDArray[np.float32],
+    images: NDArray[np.uint8],
+    heat: tuple[str, NDArray[np.float32]] | None = None,
+) -> Figure:
+    """A map of the latent space, and beside it the images of places on it.
+
+    Args:
+        positions: of codes, (N, 2), dots coloured by label; rings show one and two standard deviations of the prior.
+        labels: (N,), the classes of the codes.
+        names: of the two axes.
+        extent: the map goes from -extent to extent.
+        way: the places, (M, 2), joined by a line.
+        images: what is there, uint8 (M, C, H, W).
+        heat: a measure by name and its values on a grid of the map, (S, S), the first row at the top.
+    """
+    columns = min(len(images), 3)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(5.0 + 1.2 * columns, 4.4))
+        left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(5.0, 1.2 * columns))[0]
+        axis = left.subplots()
+        if heat:
+            shown = axis.imshow(heat[1], cmap="cividis", extent=(-extent, extent, -extent, extent), aspect="auto")
+            left.colorbar(shown, label=heat[0], shrink=0.8)
+        axis.scatter(
+            positions[:, 0], positions[:, 1], s=2, c=COLOURS(labels % COLOURS.N), linewidths=0, rasterized=True
+        )
+        turn = np.linspace(0, 2 * np.pi, 200)
+        for radius in (1, 2):
+            axis.plot(radius * np.cos(turn), radius * np.sin(turn), color="grey", linewidth=0.8)
+        axis.plot(way[:, 0], way[:, 1], color="black", marker="+", markersize=7, linewidth=1.2)
+        axis.set(xlim=(-extent, extent), ylim=(-extent, extent), xlabel=names[0], ylabel=names[1])
+        axis.set_box_aspect(1)
+        panels = right.subplots(-(-len(images) // columns), columns, squeeze=False).flatten()
+        for panel in panels[len(images) :]:
+            panel.set_axis_off()
+        for panel, image in zip(panels, images, strict=False):
+            _show(panel, image)
+    return figure
+
+
 def lines(
     series: Mapping[str, tuple[Sequence[float], Sequence[float]]], horizontal: str, percent: bool = False
 ) -> Figure:
@@ -153,10 +199,15 @@ def save_figure(figure: Figure, path: Path) -> None:
         StorageError: it cannot be written.
     """
     require_format(path)
-    ending = path.suffix.lower()
-    metadata = {"Date": None} if ending == ".svg" else {}
-    with mpl.rc_context(STYLE), replacing(path) as aside:
-        figure.savefig(aside, format=ending[1:], metadata=metadata)
+    write_bytes(path, figure_bytes(figure, path.suffix.lower()[1:]))
+
+
+def figure_bytes(figure: Figure, ending: str) -> bytes:
+    """The file of a figure, png or svg."""
+    buffer = io.BytesIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(buffer, format=ending, metadata={"Date": None} if ending == "svg" else {})
+    return buffer.getvalue()
 
 
 def require_format(path: Path) -> None:

@@ -14,7 +14,8 @@ from condvae.claims import RADII, accuracy_over_radius, has_claims
 from condvae.config import Attribute
 from condvae.errors import ConfigError, InputError, unknown
 from condvae.images import contact_sheet
-from condvae.sampling import as_conditions, as_vectors, draw_pixels, generate
+from condvae.inputs import as_conditions, as_vectors
+from condvae.sampling import draw_pixels, generate
 from condvae.study import Study
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from condvae.config import SOURCES
-from condvae.features import NEIGHBOURS, frechet_distance, kernel_distance, nearest_distance, neighbourhood
+from condvae.features import NEIGHBOURS, frechet_distance, kernel_distance, nearest, neighbourhood
 from condvae.judge import Judge
 from condvae.metrics import Measurement, bootstrapped, measure
 from condvae.sampling import decode, unit
@@ -92,13 +92,13 @@ def measure_generation(study: Study, judge: Judge) -> tuple[Generation, ...]:
 
 def measure_memorisation(study: Study, source: str = "prior") -> Memorisation:
     """Compare images drawn, as decoder means, with all training images."""
-    train = unit(torch.from_numpy(study.data.train.images))
+    train = torch.from_numpy(study.data.train.images)
     shown = study.balanced(MEMORISED)
     rows = study.rows(study.test_labels[shown])
     copies = decode(study.model, study.test_codes[0][shown], study.test_rows[shown])
-    drawn = nearest_distance(decode(study.model, study.draw(rows, 0, source), rows), train)
-    real = nearest_distance(unit(torch.from_numpy(study.data.test.images[shown.numpy()])), train)
-    reconstructed = nearest_distance(copies, train)
+    drawn = nearest(decode(study.model, study.draw(rows, 0, source), rows), train)[0][:, 0]
+    real = nearest(unit(torch.from_numpy(study.data.test.images[shown.numpy()])), train)[0][:, 0]
+    reconstructed = nearest(copies, train)[0][:, 0]
 
     def share(first: Tensor, second: Tensor) -> float:
         return (drawn[first] < reconstructed[second].quantile(0.01)).float().mean().item()

@@ -73,7 +73,7 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
         with Image.open(path) as picture:
             if picture.mode[0] in "IF":
                 raise ValueError(f"{picture.mode}: more than 8 bits a channel")
-            pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
+            pixels = np.array(picture.convert("L" if channels == 1 else "RGB"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path} cannot be read as an image ({error}). Mend it or take it away.") from error
     if pixels.shape[:2] != (height, width):

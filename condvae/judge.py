@@ -61,6 +61,11 @@ class Judge(nn.Module):
         return self.classify(self.embed(images))
 
     @torch.inference_mode()
+    def probabilities(self, images: Tensor) -> Tensor:
+        """How sure the judge is of each class: (N, C, H, W) floats in [0, 1] to (N, classes), rows that sum to 1."""
+        return self.head(self.embed(images)).softmax(-1)
+
+    @torch.inference_mode()
     def embed(self, images: Tensor) -> Tensor:
         """The features before the last layer: (N, C, H, W) floats in [0, 1] to (N, 128)."""
         return torch.cat([self.features(batch) for batch in images.split(BATCH)])
@@ -88,11 +93,15 @@ def find_judge(data: Dataset) -> Judge:
     """
     if data.source == "mnist":
         return load_judge(WEIGHTS)
-    settings = _settings_for(len(data.train))
-    path = cache_folder() / "judges" / f"judge-{data.digest(settings)}.safetensors"
-    if not path.with_suffix(".json").is_file():  # which is written last
-        _train_on_the_spot(data, settings, path)
+    path = _path_of(data)
+    if not _is_there(path):
+        _train_on_the_spot(data, _settings_for(len(data.train)), path)
     return load_judge(path)
+
+
+def has_judge(data: Dataset) -> bool:
+    """Whether `find_judge` finds one at once, rather than to train it first."""
+    return data.source == "mnist" or _is_there(_path_of(data))
 
 
 def load_judge(path: Path = WEIGHTS) -> Judge:
@@ -173,6 +182,14 @@ def train_judge(
 def _settings_for(images: int) -> JudgeTraining:
     """Fewer epochs than the shipped judge's, because somebody waits: 300,000 images seen, but 100 epochs at most."""
     return JudgeTraining(epochs=max(2, min(100, 300_000 // images)), batch_size=max(2, min(250, images // 10)))
+
+
+def _path_of(data: Dataset) -> Path:
+    return cache_folder() / "judges" / f"judge-{data.digest(_settings_for(len(data.train)))}.safetensors"
+
+
+def _is_there(path: Path) -> bool:
+    return path.with_suffix(".json").is_file()  # which is written last
 
 
 def _train_on_the_spot(data: Dataset, settings: JudgeTraining, path: Path) -> None:

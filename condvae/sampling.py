@@ -6,9 +6,8 @@ numbers are the same style for each. Labels are class names or numbers, one for 
 models that have more conditions than the label, are numbers or class names by name, likewise.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,16 +15,22 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from condvae.conditions import class_index
-from condvae.config import Attribute
-from condvae.errors import InputError, unknown
+from condvae.errors import InputError
+from condvae.inputs import (
+    Attributes,
+    Labels,
+    as_conditions,
+    as_images,
+    as_vectors,
+    common_size,
+    for_each,
+    with_changes,
+)
 from condvae.metrics import MEASURES
 from condvae.model import CVAE
 from condvae.priors import MixturePrior
 from condvae.seeds import seeded
 
-Labels: TypeAlias = str | int | Sequence[str | int] | NDArray[Any] | Tensor | None
-Attributes: TypeAlias = Mapping[str, float | str | Sequence[float | str] | NDArray[Any] | Tensor]
 CHUNK = 500  # images in one pass through the model; their activations stay in the processor's cache
 BLOCK = 1000  # latent vectors that one seed decides
 
@@ -64,7 +69,7 @@ def generate(
         raise InputError(f"count = {count} is not possible; ask for at least 1 image.")
     given = as_conditions(model, labels, attributes)
     vectors = None if z is None else as_vectors(model, z)
-    size = _common_size(count, {"labels": len(given), "latent vectors z": 1 if vectors is None else len(vectors)})
+    size = common_size(count, {"labels": len(given), "latent vectors z": 1 if vectors is None else len(vectors)})
     given = given.expand(size, -1) if len(given) == 1 else given
     if vectors is None:
         vectors = draw(model, given, seed, prior=prior)
@@ -89,7 +94,7 @@ def encode(
     Raises:
         InputError: images or labels do not fit the model.
     """
-    x = _images(model, images)
+    x = as_images(model, images)
     return encode_all(model, x, conditions_of(model, x, labels, attributes)).numpy()
 
 
@@ -132,17 +137,47 @@ def restyle(
     Raises:
         InputError: images, labels or attributes do not fit the model.
     """
-    x = _images(model, images)
+    x = as_images(model, images)
     given = conditions_of(model, x, labels, attributes)
-    wanted = given.clone()
-    changes = dict(new_attributes or {})
-    if new_labels is not None:
-        changes["label"] = new_labels
-    _require_known(model, changes)
-    for index, variable in enumerate(model.conditions.variables):
-        if variable.name in changes:
-            wanted[:, index] = _for_each(_column(variable, changes[variable.name], False), len(x))
+    wanted = with_changes(model, given, new_labels, new_attributes)
     return draw_pixels(model, encode_all(model, x, given), wanted)
+
+
+def interpolate(
+    model: CVAE, labels: Labels, z: ArrayLike, *, attributes: Attributes | None = None, steps: int = 10
+) -> NDArray[np.uint8]:
+    """The images on the way from stop to stop: straight lines in z and in the condition vector.
+
+    Args:
+        model: a trained model.
+        labels: the label of each stop, or one for all.
+        z: the latent vector of each stop, (S, Z), or one for all, (Z,).
+        attributes: the other conditions of each stop, by name, each one value for each or one for all.
+        steps: from one stop to the next.
+
+    Returns:
+        uint8 ((S - 1) * steps + 1, C, H, W): the first image is of the first stop, the last of the last.
+
+    Raises:
+        InputError: labels, attributes or z do not fit the model, their numbers differ, there are fewer than two stops,
+            or no steps between them.
+    """
+    given, vectors = as_conditions(model, labels, attributes), as_vectors(model, z)
+    stops = common_size(1, {"labels": len(given), "latent vectors z": len(vectors)})
+    if stops < 2 or steps < 1:
+        raise InputError(f"{stops} stops with {steps} steps between two: allowed are at least 2 stops and 1 step.")
+    parts = torch.arange((stops - 1) * steps + 1) / steps
+    before = parts.long().clamp(max=stops - 2)
+    share = (parts - before)[:, None]
+
+    def between(values: Tensor) -> Tensor:
+        every = values.expand(stops, -1)
+        return torch.lerp(every[before], every[before + 1], share)
+
+    with evaluating(model):
+        way = zip(between(vectors).split(CHUNK), between(model.conditions(given)).split(CHUNK), strict=True)
+        images = [model.likelihood(model.prior.from_standard(part, y), y).mean for part, y in way]
+    return to_uint8(torch.cat(images))
 
 
 def draw(model: CVAE, given: Tensor, seed: int | None = None, start: int = 0, prior: nn.Module | None = None) -> Tensor:
@@ -218,23 +253,6 @@ def encode_moments(model: CVAE, images: Tensor, given: Tensor) -> tuple[Tensor, 
         return torch.cat(means), torch.cat(deviations)
 
 
-def as_conditions(model: CVAE, labels: Labels, attributes: Attributes | None = None) -> Tensor:
-    """Labels and attributes as rows of conditions, float32 (B, D); NaN for those that the model can do without.
-
-    Raises:
-        InputError: a label or an attribute is not one of the model's, is not possible, or is missing, or their numbers
-            differ.
-    """
-    conditions, values = model.conditions, dict(attributes or {})
-    if labels is not None:
-        values["label"] = labels
-    _require_known(model, values)
-    known = [variable.name for variable in conditions.variables]
-    columns = [_column(variable, values.get(variable.name), conditions.optional) for variable in conditions.variables]
-    size = _common_size(1, dict(zip(known, map(len, columns), strict=True)))
-    return torch.stack([column.expand(size) for column in columns], 1) if columns else torch.empty(1, 0)
-
-
 def conditions_of(model: CVAE, x: Tensor, labels: Labels, attributes: Attributes | None = None) -> Tensor:
     """The conditions (B, D) of given images (B, C, H, W): what is left out, and can be measured of them, is measured.
 
@@ -245,33 +263,12 @@ def conditions_of(model: CVAE, x: Tensor, labels: Labels, attributes: Attributes
     for variable in model.conditions.variables:
         if variable.name in MEASURES and variable.name not in values:
             values[variable.name] = torch.cat([MEASURES[variable.name](unit(part)) for part in x.split(CHUNK)])
-    return _for_each(as_conditions(model, labels, values), len(x))
+    return for_each(as_conditions(model, labels, values), len(x))
 
 
 def unit(images: Tensor) -> Tensor:
     """uint8 images 0 to 255 as floats in [0, 1]; floats stay as they are."""
     return images / 255 if images.dtype == torch.uint8 else images
-
-
-def as_vectors(model: CVAE, z: ArrayLike) -> Tensor:
-    """Latent vectors as float32 (B, Z): (Z,) or (B, Z) numbers.
-
-    Raises:
-        InputError: they are no numbers, have the wrong length, or are not finite.
-    """
-    try:
-        vectors = torch.as_tensor(np.asarray(_detached(z), dtype=np.float32))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"z = {z!r} cannot be read as numbers: {error}.") from error
-    latent = model.config.latent
-    if vectors.ndim not in (1, 2) or vectors.shape[-1] != latent or not len(vectors):
-        raise InputError(
-            f"z has the shape {tuple(vectors.shape)}; this model has {latent} latent dimensions and takes "
-            f"({latent},) or (B, {latent})."
-        )
-    if not vectors.isfinite().all():
-        raise InputError(f"z = {vectors.tolist()} is not finite; every entry must be an ordinary number.")
-    return torch.atleast_2d(vectors)
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
@@ -304,79 +301,3 @@ def _decoded(model: CVAE, z: Tensor, given: Tensor, sample: bool = False) -> Ite
         y = model.conditions(chosen)
         images = model.likelihood(model.prior.from_standard(part, y), y)
         yield images.sample().clamp(0, 1) if sample else images.mean
-
-
-def _require_known(model: CVAE, values: Mapping[str, Any]) -> None:
-    known = [variable.name for variable in model.conditions.variables]
-    for name, value in values.items():
-        if name == "label" and name not in known:
-            raise InputError(f"Label {value!r} was given to a model without labels. Leave the label out.")
-        if name not in known:
-            raise InputError(unknown("attribute", name, [name for name in known if name != "label"]))
-
-
-def _column(variable: Attribute, given: Any, optional: bool) -> Tensor:
-    """The values of one condition as float32 (B,): numbers, or names and numbers of classes."""
-    if given is None:
-        if optional:
-            return torch.tensor([torch.nan])
-        allowed = ", ".join(variable.classes) or f"a number, usually {variable.low:.3g} to {variable.high:.3g}"
-        if variable.name == "label":
-            raise InputError(f"This model needs a label. Choose from: {allowed}.")
-        raise InputError(
-            f"This model needs a value of '{variable.name}', as attributes={{'{variable.name}': ...}} or --set "
-            f"{variable.name}=VALUE. Choose from: {allowed}."
-        )
-    values = np.atleast_1d(np.asarray(_detached(given), dtype=object)).tolist()
-    if not values:
-        raise InputError(f"The list of values of '{variable.name}' is empty; at least one is needed.")
-    if variable.classes:
-        return torch.tensor([float(class_index(variable.name, value, variable.classes)) for value in values])
-    try:
-        column = torch.tensor([float(value) for value in values])
-    except (TypeError, ValueError) as error:
-        raise InputError(f"The value of '{variable.name}' cannot be read as a number: {error}.") from error
-    if not column.isfinite().all():
-        raise InputError(f"{variable.name} = {values} is not finite; every value must be an ordinary number.")
-    return column
-
-
-def _for_each(given: Tensor, count: int) -> Tensor:
-    if len(given) not in (1, count):
-        raise InputError(
-            f"There are {len(given)} values of a condition for {count} images. Give one for all or one for each."
-        )
-    return given.expand(count, *given.shape[1:])
-
-
-def _detached(values: Any) -> Any:
-    """A tensor as an array, wherever it lives and whatever gradients it has; anything else as it is."""
-    return values.detach().cpu().numpy() if isinstance(values, Tensor) else values
-
-
-def _images(model: CVAE, images: ArrayLike) -> Tensor:
-    given = np.asarray(_detached(images))
-    shape = model.schema.shape
-    if given.ndim == 3 and shape[0] == 1:
-        given = given[:, np.newaxis]
-    if given.ndim != 4 or given.shape[1:] != shape or not len(given):
-        raise InputError(
-            f"Images have the shape {np.shape(images)}; this model takes (B, {', '.join(map(str, shape))}) with B >= 1."
-        )
-    if given.dtype == np.uint8:
-        return torch.from_numpy(np.ascontiguousarray(given))
-    values = torch.as_tensor(given.astype(np.float32))
-    if not ((values >= 0) & (values <= 1)).all():
-        raise InputError(
-            f"Images of type {given.dtype} run from {given.min()} to {given.max()}; give uint8 from 0 to 255, "
-            "or floats from 0 to 1."
-        )
-    return values
-
-
-def _common_size(count: int, sizes: dict[str, int]) -> int:
-    several = {name: size for name, size in {**sizes, "images to draw (count)": count}.items() if size != 1}
-    if len(set(several.values())) > 1:
-        listed = " and ".join(f"{size} {name}" for name, size in several.items())
-        raise InputError(f"The numbers do not match: {listed}. Give one for all, or one for each image.")
-    return max(several.values(), default=1)

@@ -139,7 +139,7 @@ class Study:
         rows[:, 0] = torch.arange(classes).repeat_interleave(len(z))
         return decode(self.model, z.repeat(classes, 1), rows).unflatten(0, (classes, len(z)))
 
-    def draw(self, rows: Tensor, seed: int, source: str = "prior") -> Tensor:
+    def draw(self, rows: Tensor, seed: int | None, source: str = "prior") -> Tensor:
         """Latent vectors from one of SOURCES: conditions (B, D) to (B, Z)."""
         return draw(self.model, rows, seed, prior=self.mixture if source == "mixture" else None)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from condvae import cli
+from condvae import cli, judge
 from condvae.checkpoint import Run, load
 from condvae.config import Config, load_recipe
 from condvae.data import Dataset, LabelledImages, load_data
@@ -89,6 +89,12 @@ def hear_interrupts() -> None:
 @pytest.fixture
 def condvae(capsys: pytest.CaptureFixture[str]) -> Cli:
     return Cli(capsys)
+
+
+@pytest.fixture
+def quick_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judges of other data than MNIST learn for two epochs, where it does not matter how good they are."""
+    monkeypatch.setattr(judge, "_settings_for", lambda images: judge.JudgeTraining(epochs=2, batch_size=10))
 
 
 @pytest.fixture

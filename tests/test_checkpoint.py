@@ -103,3 +103,15 @@ def test_damaged_history(copy: Path) -> None:
 
 def test_history_holds_numbers(run: Run) -> None:
     assert all(isinstance(value, float) and np.isfinite(value) for row in run.history() for value in row.values())
+
+
+def test_weights_that_are_not_the_runs_own_are_refused(copy: Path) -> None:
+    weights = bytearray((copy / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (copy / "model.safetensors").write_bytes(weights)
+    with pytest.raises(RunError, match=r"has the SHA-256 digest .*, .*model\.json says .*they are not from the same"):
+        load(copy)
+    content = json.loads((copy / "model.json").read_text())
+    del content["sha256"]  # as in runs of older versions
+    (copy / "model.json").write_text(json.dumps(content))
+    assert load(copy).parameter_count > 0

@@ -13,6 +13,7 @@ from condvae.claims import (
     has_claims,
     label_decides,
     largest_step,
+    load_claims,
     measure_claims,
     neighbours_in_autoencoder,
     pair_rank,
@@ -63,6 +64,7 @@ def test_six_claims_are_measured(study: Study, assessed) -> None:
     written = json.loads((study.run.path / "claims.json").read_text())
     assert [claim["verdict"] for claim in written] == [claim.verdict for claim in claims]
     assert written[3]["findings"][0]["reference"] == 0.96
+    assert load_claims(study) == claims
 
 
 def test_the_verdict_follows_the_threshold(assessed) -> None:

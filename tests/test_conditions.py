@@ -11,9 +11,10 @@ from condvae.conditions import Conditions
 from condvae.config import Attribute, Config, ModelConfig, Schema, TrainingConfig
 from condvae.data import Dataset, LabelledImages, Values
 from condvae.errors import ConfigError, DataError, InputError
+from condvae.inputs import as_conditions
 from condvae.metrics import thickness
 from condvae.model import CVAE
-from condvae.sampling import as_conditions, conditions_of
+from condvae.sampling import conditions_of
 from condvae.training import fit
 
 MIXED = Schema(

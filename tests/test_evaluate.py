@@ -133,7 +133,7 @@ def bars_with_tone(bars: Dataset) -> Dataset:
     ],
     ids=["mlp", "conv", "attributes"],
 )
-def test_hostile_data(case: str, model: dict, training: dict, tmp_path: Path) -> None:
+def test_hostile_data(case: str, model: dict, training: dict, tmp_path: Path, quick_judge: None) -> None:
     generator = np.random.default_rng(0)
 
     def part(count: int) -> LabelledImages:

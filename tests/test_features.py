@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from condvae.features import frechet_distance, kernel_distance, nearest_distance, neighbourhood
+from condvae import features
+from condvae.features import frechet_distance, kernel_distance, nearest, neighbourhood
 
 
 def points(count: int, shift: float = 0.0, scale: float = 1.0) -> torch.Tensor:
@@ -81,9 +82,18 @@ def test_few_points() -> None:
     assert all(values.isfinite().all() for values in found)
 
 
-def test_the_nearest_distance() -> None:
+def test_the_nearest_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "CHUNK", 9)  # so that they come in parts
     others = torch.rand(500, 1, 4, 4)
-    torch.testing.assert_close(nearest_distance(others[:5], others), torch.zeros(5), atol=1e-3, rtol=0)
+    distances, positions = nearest(others[:5], others)
+    torch.testing.assert_close(distances, torch.zeros(5, 1), atol=1e-3, rtol=0)
+    assert positions.tolist() == [[0], [1], [2], [3], [4]]
     images = torch.rand(7, 1, 4, 4)
-    wanted = (images[:, None] - others).square().mean((2, 3, 4)).min(1).values.sqrt()
-    torch.testing.assert_close(nearest_distance(images, others), wanted, atol=1e-4, rtol=1e-4)
+    every = (images[:, None] - others).square().mean((2, 3, 4)).sqrt()
+    wanted, places = every.topk(3, largest=False)
+    distances, positions = nearest(images, others, 3)
+    torch.testing.assert_close(distances, wanted, atol=1e-4, rtol=1e-4)
+    assert (positions == places).all()
+    assert nearest(images, others[:2], 3)[1].shape == (7, 2)
+    grey = (others * 255).round().to(torch.uint8)
+    torch.testing.assert_close(nearest(images, grey)[0], nearest(images, grey / 255)[0])

@@ -15,8 +15,9 @@ from condvae.config import Attribute, Config, ModelConfig, Schema, TrainingConfi
 from condvae.data import Dataset, LabelledImages
 from condvae.errors import ConfigError, InputError
 from condvae.gallery import FIGURES, GRID, draw_figure
+from condvae.inputs import as_conditions
 from condvae.model import CVAE
-from condvae.sampling import as_conditions, draw
+from condvae.sampling import draw
 from condvae.study import Study
 from condvae.training import fit
 

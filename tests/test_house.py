@@ -120,6 +120,7 @@ def test_public_surface() -> None:
         "encode",
         "fit",
         "generate",
+        "interpolate",
         "load",
         "load_data",
         "load_mixture",

@@ -9,7 +9,7 @@ import torch
 from condvae import judge as judge_module
 from condvae.data import Dataset
 from condvae.errors import RunError
-from condvae.judge import JudgeTraining, find_judge, load_judge, save_judge, train_judge
+from condvae.judge import JudgeTraining, find_judge, has_judge, load_judge, save_judge, train_judge
 from condvae.sampling import unit
 
 
@@ -59,3 +59,20 @@ def test_other_data_gets_a_judge_of_its_own_once(
     assert capsys.readouterr().out == ""
     assert torch.equal(again.predict(test), judge.predict(test))
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_how_sure_the_judge_is(mnist: Dataset) -> None:
+    x = unit(torch.from_numpy(mnist.test.images[:100]))
+    probabilities = load_judge().probabilities(x)
+    torch.testing.assert_close(probabilities.sum(1), torch.ones(100))
+    assert (probabilities.argmax(1) == load_judge().predict(x)).all()
+
+
+def test_whether_a_judge_is_there(
+    bars: Dataset, mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_judge: None
+) -> None:
+    monkeypatch.setenv("CONDVAE_DATA", str(tmp_path))
+    assert has_judge(mnist)
+    assert not has_judge(bars)
+    find_judge(bars)
+    assert has_judge(bars)

@@ -155,3 +155,30 @@ def test_a_model_without_labels(study) -> None:
     assert condvae.generate(autoencoder, count=4, seed=0).shape == (4, 1, 28, 28)
     with pytest.raises(InputError, match="given to a model without labels"):
         condvae.generate(autoencoder, "3")
+
+
+def test_interpolation_goes_from_stop_to_stop(model: CVAE) -> None:
+    z = [[-1.0, 0.5], [1.0, 0.5], [1.0, -1.0]]
+    way = condvae.interpolate(model, ["4", "9", "9"], z, steps=4)
+    assert way.shape == (9, 1, 28, 28)
+    for place, label, vector in ((0, 4, z[0]), (4, 9, z[1]), (8, 9, z[2]), (6, 9, [1.0, -0.25])):
+        assert np.abs(way[place].astype(int) - condvae.generate(model, label, z=vector)[0]).max() <= 1
+    steps = np.abs(np.diff(way.astype(int), axis=0)).mean((1, 2, 3))
+    whole = np.abs(way[0].astype(int) - way[4]).mean()
+    assert (steps[:4] < whole).all(), "labels change step by step, too"
+    labels = condvae.interpolate(model, ["4", "9"], [0.0, 0.0], steps=2)
+    assert (labels[1] != labels[0]).any()
+    assert (labels[1] != labels[2]).any()
+
+
+@pytest.mark.parametrize(
+    ("labels", "z", "steps", "message"),
+    [
+        ("4", [[0, 0]], 3, "1 stops with 3 steps between two: allowed are at least 2 stops and 1 step"),
+        ("4", [[0, 0], [1, 1]], 0, "2 stops with 0 steps"),
+        (["4", "9", "1"], [[0, 0], [1, 1]], 3, "The numbers do not match: 3 labels and 2 latent vectors"),
+    ],
+)
+def test_ways_that_are_not_possible(model: CVAE, labels: object, z: object, steps: int, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        condvae.interpolate(model, labels, z, steps=steps)

@@ -401,7 +401,7 @@ def test_the_data_of_a_run_is_found_from_anywhere(tmp_path: Path, condvae: Cli, 
     condvae("train", "--data", "idx:set", "--out", "run", "--trainer.max_epochs", 1)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert "reconstruction error" in condvae("evaluate", tmp_path / "run")
+    assert "reconstruction error" in condvae("evaluate", tmp_path / "run", "--only", "reconstruction")
     write_idx_folder(tmp_path / "set", width=4)
     assert "holds images (1, 4, 4) of the classes 0, 1, 2 now" in condvae.fails("evaluate", tmp_path / "run")
 

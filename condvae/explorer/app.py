@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from condvae.config import Attribute
 from condvae.errors import StorageError
 from condvae.images import png
+from condvae.inputs import Attributes
 from condvae.model import CVAE
-from condvae.sampling import Attributes, generate
+from condvae.sampling import generate
 
 LIMIT = 5.0
 STEP = 0.05
