@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from condvae.checkpoint import PRETRAINED as PRETRAINED
     from condvae.checkpoint import load as load
     from condvae.config import Config as Config
     from condvae.config import ModelConfig as ModelConfig
@@ -42,6 +43,7 @@ _HOMES = {
     "Evaluation": "evaluate",
     "LabelledImages": "data",
     "ModelConfig": "config",
+    "PRETRAINED": "checkpoint",
     "Study": "study",
     "TrainingConfig": "config",
     "Values": "data",

@@ -11,6 +11,7 @@ import json
 import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from condvae.files import replacing, sha256, write_bytes, write_text
 from condvae.model import CVAE
 
 FORMAT = 1
+PRETRAINED = Path(str(files("condvae"))) / "pretrained"  # the run of a small model that ships with the package
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,7 @@ def load(path: Path | str) -> CVAE:
             f"{run.weights} has the SHA-256 digest {digest}, {run.description} says {description['sha256']}: they "
             "are not from the same training, or damaged. Restore them, or train again."
         )
-    # they may be kept in half precision
+    # those of the model that ships with the package are kept in half precision
     whole = {name: weight.float() if weight.is_floating_point() else weight for name, weight in weights.items()}
     model.load_state_dict(whole, assign=True)
     return model.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]

@@ -10,7 +10,12 @@ import torch
 
 import condvae
 from condvae.checkpoint import Run, load
+from condvae.data import Dataset
 from condvae.errors import RunError
+from condvae.evaluate import load_evaluation
+from condvae.judge import find_judge
+from condvae.sampling import unit
+from condvae.study import Study
 
 
 @pytest.fixture
@@ -115,3 +120,20 @@ def test_weights_that_are_not_the_runs_own_are_refused(copy: Path) -> None:
     del content["sha256"]  # as in runs of older versions
     (copy / "model.json").write_text(json.dumps(content))
     assert load(copy).parameter_count > 0
+
+
+def test_the_model_that_ships_is_small_whole_and_measured(mnist: Dataset) -> None:
+    run = Run(condvae.PRETRAINED)
+    assert run.weights.stat().st_size <= 3_000_000
+    model = condvae.load(condvae.PRETRAINED)
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+    assert model.config.latent == 2
+    measured = load_evaluation(Study(run))
+    assert measured.accuracy is not None
+    labels = np.arange(1000) % 10
+    images = condvae.generate(model, labels, seed=0)
+    accuracy = find_judge(mnist).correct(unit(torch.from_numpy(images)), torch.from_numpy(labels)).mean().item()
+    assert accuracy == pytest.approx(measured.accuracy.prior.value, abs=0.02)
+    assert accuracy > 0.95
+    copies = condvae.reconstruct(model, mnist.test.images[:500], mnist.test.labels[:500])
+    assert ((copies - mnist.test.images[:500].astype(float)) ** 2).mean() / 255**2 < 0.035

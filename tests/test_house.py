@@ -114,6 +114,7 @@ def test_public_surface() -> None:
         "Evaluation",
         "LabelledImages",
         "ModelConfig",
+        "PRETRAINED",
         "Study",
         "TrainingConfig",
         "Values",
