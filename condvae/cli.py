@@ -1,5 +1,6 @@
 """The command line: one function a command, heavy imports inside the function."""
 
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
@@ -240,25 +241,44 @@ def encode(argv: Arguments) -> None:
 
 
 def explore(argv: Arguments) -> None:
-    """Open a page on which the sliders of z move the image, for every label.
+    """Play with a model on a page in the browser: generate, map, compare, restyle, animate; and an HTTP interface.
 
     Example: condvae explore runs/paper
     """
-    parser = run_parser("explore", explore)
-    parser.add_argument("--port", type=int, default=7860, help="port to serve on (default: %(default)s)")
-    parser.add_argument("--host", default="127.0.0.1", help="address to bind to (default: %(default)s, this machine)")
-    arguments = parser.parse_args(argv)
+    from condvae.explorer.options import Options
 
-    if not 0 < arguments.port < 65536:
-        raise ConfigError(f"--port {arguments.port} is not possible; allowed: 1 to 65535.")
+    usual = Options()
+    parser = command_parser("explore", explore)
+    parser.add_argument(
+        "run", nargs="?", type=Path, metavar="RUN", help="folder of a finished run (default: the model that ships)"
+    )
+    parser.add_argument("--host", default=usual.host, help="address to listen on (default: %(default)s, this machine)")
+    parser.add_argument("--port", type=int, default=usual.port, help="port to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--auth", metavar="USER:PASSWORD", help="what every request must give (default: $CONDVAE_AUTH, or nothing)"
+    )
+    parser.add_argument(
+        "--origin", nargs="+", default=usual.origins, metavar="URL", help="sites whose pages may use the HTTP interface"
+    )
+    parser.add_argument(
+        "--max-images", type=int, default=usual.most_images, help="in one answer (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--max-megabytes", type=float, default=usual.most_megabytes, help="of one request (default: %(default)s)"
+    )
+    given = parser.parse_args(argv)
+    auth = os.environ.get("CONDVAE_AUTH", usual.auth) if given.auth is None else given.auth
+    options = Options(given.host, given.port, auth, tuple(given.origin), given.max_images, given.max_megabytes)
 
-    from condvae.checkpoint import load
+    from condvae.checkpoint import PRETRAINED, Run
+    from condvae.study import Study
 
-    model = load(arguments.run)
+    study = Study(Run(given.run or PRETRAINED))
+    title, source = (str(given.run), repr(str(given.run))) if given.run else ("condvae", "condvae.PRETRAINED")
+    with options.listen() as listener:
+        from condvae.explorer.server import serve
 
-    from condvae.explorer.app import explore as serve
-
-    serve(model, str(arguments.run), arguments.host, arguments.port)
+        serve(study, title, source, options, listener)
 
 
 def data_fetch(argv: Arguments) -> None:

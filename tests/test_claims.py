@@ -98,7 +98,7 @@ def test_a_decoder_that_ignores_the_label_fails_the_first_claim(study: Study) ->
     broken = Study(study.run)
     with torch.no_grad():
         broken.model.likelihood.decoder.layers[0].weight[:, 2:] = 0
-    claim = label_decides(evaluate(broken, QUICK))
+    claim = label_decides(evaluate(broken, ["accuracy"]))
     assert claim.holds is False
     assert claim.findings[0].value < 0.3
     assert style_is_shared(broken).findings[0].value == pytest.approx(1, abs=1e-5)

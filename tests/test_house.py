@@ -14,10 +14,15 @@ PACKAGE = Path(condvae.__file__).parent
 DESIGN = PACKAGE.parent / "docs" / "design.md"
 HOMES = {
     "lightning": {"trainer", "training"},
+    "av": {"explorer"},
+    "fastapi": {"explorer"},
+    "fastapi_offline": {"explorer"},
     "gradio": {"explorer"},
     "matplotlib": {"figures"},
+    "pydantic": {"explorer"},
     "sklearn": {"density", "gallery", "styles"},
     "torchmetrics": {"evaluate", "features", "nats"},
+    "uvicorn": {"explorer"},
     "zuko": {"priors"},
 }
 
@@ -33,7 +38,7 @@ def floors() -> dict[str, int]:
 
 
 def room(path: Path) -> str:
-    """The module of a file, or its folder: condvae/explorer/app.py is `explorer`."""
+    """The module of a file, or its folder: condvae/explorer/page.py is `explorer`."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 

@@ -1,0 +1,51 @@
+// Elements in one expression.
+
+/** An element with properties, attributes (where there is no such property), listeners (onName) and children. */
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2).toLowerCase(), value);
+    else if (name in element && !name.includes("-")) element[name] = value;
+    else element.setAttribute(name, value);
+  }
+  return fill(element, ...children);
+}
+
+/** Append children, those that are not there left out. */
+export function fill(element, ...children) {
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+let numbered = 0;
+
+/** An id that no other element has. */
+export function fresh(stem) {
+  numbered += 1;
+  return `condvae-${stem}-${numbered}`;
+}
+
+/** A label above a control, tied to it for screen readers. */
+export function field(text, control, ...after) {
+  control.id ||= fresh("field");
+  return h("div", { className: "field" }, h("label", { htmlFor: control.id }, text), control, ...after);
+}
+
+/** A list to choose from: options are [value, text] pairs. */
+export function choice(options, onChoose) {
+  const list = h("select", { onChange: () => onChoose(list.value) });
+  list.append(...options.map(([value, text]) => h("option", { value }, text)));
+  return list;
+}
+
+export function button(text, onClick, properties = {}) {
+  return h("button", { type: "button", onClick, ...properties }, text);
+}
+
+/** Let the browser save bytes as a file. */
+export function save(blob, name) {
+  const address = URL.createObjectURL(blob);
+  h("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
