@@ -101,7 +101,7 @@ def watched(command: Sequence[str]) -> Usage:
     started, held = time.perf_counter(), []
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         while process.poll() is None:
-            held.append((time.perf_counter() - started, _resident_mb(process.pid)))
+            held.append((time.perf_counter() - started, resident_mb(process.pid)))
             time.sleep(0.02)
         message = process.stderr.read().decode() if process.stderr else ""
     if process.returncode:
@@ -111,7 +111,8 @@ def watched(command: Sequence[str]) -> Usage:
     return Usage(seconds, max(megabytes for _, megabytes in held), max(halfway, default=nan))
 
 
-def _resident_mb(pid: int) -> float:
+def resident_mb(pid: int) -> float:
+    """What memory a process holds, in megabytes; NaN where the system does not say."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text("utf-8").split()[1])
     except (OSError, IndexError):

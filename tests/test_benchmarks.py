@@ -29,6 +29,7 @@ TINY = {
     "tried": ["--segments", "1", "--steps", "2", "--compile", "0"],
     "scaling": ["--segments", "1", "--steps", "2", "--largest", "15000"],
     "quality": ["--seeds", "1", "--batches", "20"],
+    "explorer": ["--models", "1", "--moves", "20", "--segments", "1", "--clients", "3", "--seconds", "1"],
 }
 DIGITS = Schema((1, 28, 28), tuple("0123456789"))
 

@@ -1,0 +1,265 @@
+"""The explorer: from the pointer to new pixels in Chromium, from the command to a page, and many clients at once.
+
+The models have the architecture of their recipes and first weights, which does not change how long anything takes.
+"""
+
+import asyncio
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+from benchmarks.decoding import DIGITS
+from benchmarks.harness import arguments, difference, in_turn, publish, resident_mb, spread
+from condvae.checkpoint import Run, save_model
+from condvae.config import load_recipe
+from condvae.model import CVAE
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PAUSE = 0.03  # seconds between two movements of the pointer
+RATE = 10  # requests of a client in a second
+WARM_UP = 30  # movements before the clock starts
+# run in the page: which movement of the pointer the pixels belong to, by the place on the plane
+WATCH = """async ([view, canvas]) => {
+  const { MOVED, at, onto } = await import(new URL("explorer/map.js", document.baseURI));
+  const { get } = await import(new URL("explorer/wire.js", document.baseURI));
+  const plane = await get("plane?name=0,1");
+  const target = document.querySelector(`[data-view=${view}] ${canvas}`);
+  const moves = [];
+  window.latencies = [];
+  target.addEventListener(MOVED, (event) => moves.push([event.timeStamp, at(event, target, 4)]), true);
+  document.addEventListener("condvae-drawn", (event) => {
+    const now = performance.now();
+    const [a, b] = onto(plane, event.detail.z);
+    const found = moves.findLast(([, place]) => Math.abs(place[0] - a) + Math.abs(place[1] - b) < 1e-6);
+    if (found) window.latencies.push(now - found[0]);
+  });
+}"""
+# the same for a slider, whose place is its value
+WATCH_SLIDER = """(view) => {
+  const target = document.querySelector(`[data-view=${view}] .sliders input[type=range]`);
+  const moves = [];
+  window.latencies = [];
+  target.addEventListener("input", (event) => moves.push([event.timeStamp, target.valueAsNumber]), true);
+  document.addEventListener("condvae-drawn", (event) => {
+    const now = performance.now();
+    const found = moves.findLast(([, value]) => event.detail.z.includes(value));
+    if (found) window.latencies.push(now - found[0]);
+  });
+}"""
+
+
+def chromium() -> str | None:
+    """The browser of this machine; None for the one that 'playwright install chromium' brings."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def write_run(recipe: str, folder: Path) -> Path:
+    """A run with the recipe's architecture and its first weights."""
+    config = load_recipe(recipe)
+    torch.manual_seed(0)
+    path = folder / recipe
+    path.mkdir()
+    save_model(Run(path), CVAE(config.model, DIGITS), config, {})
+    return path
+
+
+@contextmanager
+def served(run: Path | None) -> Iterator[tuple[str, int]]:
+    """A run, or the model that ships, in the explorer, as a user starts it: its address, and the process."""
+    port = free_port()
+    process = subprocess.Popen(explore(run, port), stdout=subprocess.PIPE, text=True)
+    try:
+        answered(port)
+        yield f"http://127.0.0.1:{port}", process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+def explore(run: Path | None, port: int) -> list[str]:
+    """The command that opens a run, or the model that ships."""
+    return [sys.executable, "-m", "condvae", "explore", *([str(run)] if run else []), "--port", str(port)]
+
+
+def free_port() -> int:
+    """A port that nobody listens to."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answered(port: int) -> None:
+    """Wait until the page is there."""
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as page:
+                if page.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.02)
+
+
+def latencies(browser: Any, address: str, view: str, canvas: str, moves: int) -> list[float]:
+    """Milliseconds from an event of the pointer to its pixels, as the page itself measures them."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(f"{address}/#view={view}&plane=0,1")
+    page.wait_for_selector(f"[data-view={view}][data-ready=yes]", timeout=60_000)
+    selector = f"[data-view={view}] {canvas}"
+    page.locator(selector).first.scroll_into_view_if_needed()
+    box = page.locator(selector).first.bounding_box()
+    if canvas.startswith("canvas"):
+        page.evaluate(WATCH, [view, canvas])
+    else:
+        page.evaluate(WATCH_SLIDER, view)
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 2, middle)
+    if view == "generate":
+        page.mouse.down()
+    for step in range(moves + WARM_UP):
+        if step == WARM_UP:
+            page.evaluate("window.latencies.length = 0")
+        share = 0.5 + 0.4 * (((step * 37) % 101) / 101 - 0.5)
+        page.mouse.move(box["x"] + box["width"] * share, middle + (step % 7 if canvas.startswith("canvas") else 0))
+        time.sleep(PAUSE)
+    page.wait_for_timeout(500)
+    found: list[float] = page.evaluate("window.latencies")
+    page.close()
+    if len(found) < moves / 2:
+        raise RuntimeError(f"Only {len(found)} of {moves} movements became pixels.")
+    return found
+
+
+def latency_rows(browser: Any, folder: Path, models: int, moves: int) -> list[dict[str, Any]]:
+    """A row for each model and view."""
+    rows = []
+    for recipe in ("paper", "plane", "conv")[:models]:
+        slider = ".sliders input[type=range]"
+        strip = slider if recipe == "conv" else "canvas.pad"
+        with served(write_run(recipe, folder)) as (address, _):
+            for view, canvas, what in (
+                ("plane", "canvas.map", "one image"),
+                ("generate", strip, "with the strip of ten"),
+            ):
+                values = sorted(latencies(browser, address, view, canvas, moves))
+                rows.append(
+                    {
+                        "model": recipe,
+                        "what": what,
+                        "median, ms": f"{median(values):.1f}",
+                        "95th percentile, ms": f"{values[int(0.95 * len(values))]:.1f}",
+                        "movements": len(values),
+                    }
+                )
+                print(rows[-1], flush=True)
+    return rows
+
+
+def started(run: Path | None) -> float:
+    """Seconds from the command to a page that answers."""
+    port, begun = free_port(), time.perf_counter()
+    with subprocess.Popen(explore(run, port), stdout=subprocess.DEVNULL) as process:
+        answered(port)
+        seconds = time.perf_counter() - begun
+        process.kill()
+    return seconds
+
+
+def imported() -> float:
+    """Seconds to import Gradio alone."""
+    begun = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import gradio"], check=True)
+    return time.perf_counter() - begun
+
+
+async def client(port: int, seconds: float, offset: float) -> tuple[list[float], int]:
+    """One client on one connection: milliseconds from when each request was due to its answer, and errors."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    found, errors, begun = [], 0, time.perf_counter() + offset / RATE
+    for number in range(int(seconds * RATE)):
+        due = begun + number / RATE
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        body = json.dumps({"labels": str(number % 10), "z": [offset, number % 3 - 1]}).encode()
+        writer.write(
+            b"POST /api/v1/decode?format=raw HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            + f"Content-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        head = await reader.readuntil(b"\r\n\r\n")
+        size = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+        content = await reader.readexactly(size)
+        errors += not head.startswith(b"HTTP/1.1 200") or len(content) != 784
+        found.append(1000 * (time.perf_counter() - due))
+    writer.close()
+    return found, errors
+
+
+async def crowd(port: int, clients: int, seconds: float) -> list[tuple[list[float], int]]:
+    """Many clients, one beside the other."""
+    return list(await asyncio.gather(*(client(port, seconds, number / clients) for number in range(clients))))
+
+
+def load_row(folder: Path, clients: int, seconds: int) -> dict[str, Any]:
+    """What many clients see, and what memory the server holds meanwhile."""
+    with served(folder / "paper") as (address, process):
+        port = int(address.rsplit(":", 1)[1])
+        asyncio.run(crowd(port, clients, min(5, seconds)))
+        before = resident_mb(process)
+        results = asyncio.run(crowd(port, clients, seconds))
+        after = resident_mb(process)
+    values = sorted(value for found, _ in results for value in found)
+    return {
+        "clients": clients,
+        "requests": len(values),
+        "errors": sum(errors for _, errors in results),
+        "median, ms": f"{median(values):.1f}",
+        "95th percentile, ms": f"{values[int(0.95 * len(values))]:.1f}",
+        "largest, ms": f"{values[-1]:.0f}",
+        "memory before, MB": f"{before:.0f}",
+        "memory after, MB": f"{after:.0f}",
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    from playwright.sync_api import sync_playwright
+
+    options = arguments(__doc__, argv, models=3, moves=300, segments=5, clients=50, seconds=60)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+            rows = latency_rows(browser, folder, options.models, options.moves)
+            browser.close()
+        begun = in_turn({"import gradio": imported, "condvae explore": lambda: started(None)}, options.segments)
+        load = load_row(folder, options.clients, options.seconds)
+    starts = [{"side": side, "seconds": spread(values)} for side, values in begun.items()]
+    starts.append({"side": "difference", "seconds": difference(begun["condvae explore"], begun["import gradio"])})
+    tables = {
+        "From the pointer to new pixels": rows,
+        "From the command to a page that answers": starts,
+        f"Clients at {RATE} requests a second each": [load],
+    }
+    return publish("explorer", options.out, tables, seconds=begun)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
