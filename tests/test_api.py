@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,6 +124,15 @@ def test_generating_is_repeatable(client: TestClient, model: CVAE) -> None:
     assert (np.array(answer["images"]) == package.generate(model, [3, 3, 3, 4, 4, 4], z=answer["z"])).all()
     other = client.post("/api/v1/generate", json={"labels": "3", "source": "mixture"}).json()
     assert other["shape"] == [1, 1, 28, 28]
+
+
+def test_what_is_too_long_for_a_header_is_left_out(client: TestClient) -> None:
+    route = "/api/v1/generate?format=raw"
+    few, many = (client.post(route, json={"labels": "3", "count": count}) for count in (3, 1000))
+    assert len(json.loads(few.headers["x-about"])["z"]) == 3
+    assert "x-about" not in many.headers
+    assert few.headers["x-shape"] == "3,1,28,28"
+    assert len(many.content) == 1000 * 28 * 28
 
 
 def test_encoding_and_restyling(client: TestClient, model: CVAE, mnist: Dataset) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
@@ -585,6 +585,15 @@ def test_gradio_gives_no_file_away(address: str, run: Run, tmp_path: Path) -> No
                 urlopen(f"{address}/{route}{path}")
             assert refusal.value.code in (401, 403, 404, 405, 422)
             assert b"nobody may" not in refusal.value.read()
+
+
+def test_no_file_can_be_left_on_the_server(address: str) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\nabc\r\n--x--\r\n'
+    request = Request(f"{address}/gradio_api/upload", body, {"Content-Type": "multipart/form-data; boundary=x"})
+    with pytest.raises(HTTPError) as refusal:
+        urlopen(request)
+    assert refusal.value.code == 404
+    assert b"/api/v1/encode" in refusal.value.read()
 
 
 def test_a_port_in_use_is_named(run: Run, condvae: Cli) -> None:

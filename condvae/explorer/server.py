@@ -28,6 +28,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+UPLOAD = "/gradio_api/upload"  # Gradio's way to leave files on the server, which no view needs
 EXPOSED = ["X-Shape", "X-About"]
 
 
@@ -88,7 +89,7 @@ def make_api(session: Session, options: Options) -> FastAPI:
 
 
 class Guard:
-    """What stands before every request, of Gradio's page too: the password, and the limit of its size."""
+    """What stands before every request, of Gradio's page too: the password, the limit of its size, no files left."""
 
     def __init__(self, app: App, options: Options) -> None:
         self.app, self.auth, self.most = app, options.auth.encode(), int(options.most_megabytes * MEGABYTE)
@@ -100,6 +101,8 @@ class Guard:
         if self.auth and not self._allowed(headers.get(b"authorization", b"")):
             asks = [(b"www-authenticate", b'Basic realm="condvae"')]
             return await _refuse(scope, send, 401, "This server asks for a user and a password.", asks)
+        if scope["path"].startswith(UPLOAD):
+            return await _refuse(scope, send, 404, "No files are kept here; /api/v1/encode takes images as base64.")
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self.most:
             return await _refuse(scope, send, 413, f"A request may have {self.most:,} bytes; this has {int(length):,}.")

@@ -14,6 +14,7 @@ from condvae.images import contact_sheet, png
 
 LARGE = 1e6  # of a latent vector or an attribute, beyond which an image means nothing
 LONG = 200  # characters of a name
+LONG_HEADER = 8000  # characters of a header, which all clients take
 IN_A_ROW = 10  # images on a contact sheet
 
 Number = Annotated[float, Field(ge=-LARGE, le=LARGE, allow_inf_nan=False)]
@@ -137,11 +138,14 @@ def images_as(images: NDArray[np.uint8], wanted: Format, about: Mapping[str, Any
         images: the images.
         wanted: json for lists of numbers; png for one contact sheet; raw for the bytes themselves, with the shape in
             the header X-Shape.
-        about: what else there is to say: beside the images in the JSON, otherwise as JSON in the header X-About.
+        about: what else there is to say: beside the images in the JSON, otherwise as JSON in the header X-About, which
+            is left out where it would be too long for one.
     """
     if wanted == "json":
         return Response(as_json({"shape": images.shape, "images": images.tolist(), **about}), media_type=JSON)
-    headers = {"X-Shape": ",".join(map(str, images.shape)), "X-About": as_json(about)}
+    headers = {"X-Shape": ",".join(map(str, images.shape))}
+    if len(said := as_json(about)) <= LONG_HEADER:
+        headers["X-About"] = said
     if wanted == "raw":
         return Response(images.tobytes(), media_type="application/octet-stream", headers=headers)
     columns = len(images) if len(images) <= IN_A_ROW else ceil(len(images) ** 0.5)
