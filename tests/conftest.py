@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,14 @@ def condvae(capsys: pytest.CaptureFixture[str]) -> Cli:
 def quick_judge(monkeypatch: pytest.MonkeyPatch) -> None:
     """Judges of other data than MNIST learn for two epochs, where it does not matter how good they are."""
     monkeypatch.setattr(judge, "_settings_for", lambda images: judge.JudgeTraining(epochs=2, batch_size=10))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def few_points() -> Iterator[None]:
+    """t-SNE of few images, as its cost is no subject of the tests."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("condvae.gallery.TSNE_IMAGES", 300)
+        yield
 
 
 @pytest.fixture

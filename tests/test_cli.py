@@ -110,7 +110,6 @@ def test_the_choices_of_evaluate(mnist: Dataset, tmp_path: Path, condvae: Cli) -
     content = json.loads((tmp_path / "run" / "evaluation.json").read_text("utf-8"))
     assert "3 importance samples of z for each image, all test images" in content["likelihood"]["nll"]["protocol"]
     assert "memorisation, z from the mixture" in condvae(*command, "memorisation", "--mixture")
-    assert "memorisation, z from the prior" in condvae(*command, "memorisation")
     assert "--images few is not possible; allowed: a number, or all" in condvae.fails(
         *command, "codes", "--images", "few"
     )
