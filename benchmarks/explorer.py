@@ -13,7 +13,8 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -38,6 +39,8 @@ FLAGS = [
 PAUSE = 0.03  # seconds between two movements of the pointer
 RATE = 10  # requests of a client in a second
 WARM_UP = 30  # movements before the clock starts
+SLIDER = ".sliders input[type=range]"
+ONE, TEN = "one image", "with the strip of ten"
 # run in the page: which movement of the pointer the pixels belong to, by the place on the plane
 WATCH = """async ([view, canvas]) => {
   const { MOVED, at, onto } = await import(new URL("explorer/map.js", document.baseURI));
@@ -149,29 +152,27 @@ def latencies(browser: Any, address: str, view: str, canvas: str, moves: int) ->
     return found
 
 
-def latency_rows(browser: Any, folder: Path, models: int, moves: int) -> list[dict[str, Any]]:
-    """A row for each model and view."""
-    rows = []
-    for recipe in ("paper", "plane", "conv")[:models]:
-        slider = ".sliders input[type=range]"
-        strip = slider if recipe == "conv" else "canvas.pad"
-        with served(write_run(recipe, folder)) as (address, _):
-            for view, canvas, what in (
-                ("plane", "canvas.map", "one image"),
-                ("generate", strip, "with the strip of ten"),
-            ):
+def latency_rows(browser: Any, folder: Path, models: int, segments: int, moves: int) -> list[dict[str, Any]]:
+    """A row for each model and view: all of them in turn, several times."""
+    found: dict[tuple[str, str], list[list[float]]] = {}
+    with ExitStack() as servers:
+        recipes = ("paper", "plane", "conv")[:models]
+        addresses = {recipe: servers.enter_context(served(write_run(recipe, folder)))[0] for recipe in recipes}
+        for _, (recipe, address) in product(range(segments), addresses.items()):
+            pad = SLIDER if recipe == "conv" else "canvas.pad"
+            for view, canvas, what in (("plane", "canvas.map", ONE), ("generate", pad, TEN)):
                 values = sorted(latencies(browser, address, view, canvas, moves))
-                rows.append(
-                    {
-                        "model": recipe,
-                        "what": what,
-                        "median, ms": f"{median(values):.1f}",
-                        "95th percentile, ms": f"{values[int(0.95 * len(values))]:.1f}",
-                        "movements": len(values),
-                    }
-                )
-                print(rows[-1], flush=True)
-    return rows
+                found.setdefault((recipe, what), []).append(values)
+    return [
+        {
+            "model": recipe,
+            "what": what,
+            "median, ms": spread([median(values) for values in every]),
+            "95th percentile, ms": spread([values[int(0.95 * len(values))] for values in every]),
+            "movements": sum(map(len, every)),
+        }
+        for (recipe, what), every in found.items()
+    ]
 
 
 def started(run: Path | None) -> float:
@@ -242,12 +243,12 @@ def load_row(folder: Path, clients: int, seconds: int) -> dict[str, Any]:
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     from playwright.sync_api import sync_playwright
 
-    options = arguments(__doc__, argv, models=3, moves=300, segments=5, clients=50, seconds=60)
+    options = arguments(__doc__, argv, models=3, moves=150, segments=5, clients=50, seconds=60)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-            rows = latency_rows(browser, folder, options.models, options.moves)
+            rows = latency_rows(browser, folder, options.models, options.segments, options.moves)
             browser.close()
         begun = in_turn({"import gradio": imported, "condvae explore": lambda: started(None)}, options.segments)
         load = load_row(folder, options.clients, options.seconds)
