@@ -4,6 +4,7 @@ import base64
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from condvae.config import Config, ModelConfig, TrainingConfig
 from condvae.data import Dataset, LabelledImages, Values
 from condvae.errors import ConfigError
 from condvae.explorer.options import Options
-from condvae.explorer.server import Guard, make_api
+from condvae.explorer.server import guarded, make_api
 from condvae.explorer.session import Session
 from condvae.explorer.wire import State
 from condvae.model import CVAE
@@ -33,7 +34,7 @@ def open_session(study: Study, **options: object) -> Session:
 
 def serve(session: Session, **options: object) -> TestClient:
     chosen = Options(**options)
-    return TestClient(Guard(make_api(session, chosen), chosen), raise_server_exceptions=False)
+    return TestClient(guarded(make_api(session), chosen), raise_server_exceptions=False)
 
 
 @pytest.fixture(scope="module")
@@ -249,6 +250,7 @@ def test_what_is_not_possible_is_said(client: TestClient, route: str, body: dict
         ("animate", {"path": []}),
         ("overlay", {"measure": "slant", "z": [0, 0], "side": 1000}),
         ("figure?view=none", {"z": [0, 0]}),
+        ("figure?view=plane", {"z": [0, 0], "line": [[0, 0]]}),
     ],
 )
 def test_what_is_malformed_is_said(client: TestClient, route: str, body: dict) -> None:
@@ -319,6 +321,31 @@ def test_only_allowed_sites_may_ask(session: Session) -> None:
     assert "access-control-allow-origin" not in serve(session).options("/api/v1/decode", headers=asks).headers
     allowed = serve(session, origins=("https://a.example",)).options("/api/v1/decode", headers=asks)
     assert allowed.headers["access-control-allow-origin"] == "https://a.example"
+
+
+def test_allowed_sites_may_ask_with_a_password(session: Session) -> None:
+    client, site = serve(session, auth="me:secret", origins=("https://a.example",)), {"Origin": "https://a.example"}
+    asks = {**site, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    assert client.options("/api/v1/decode", headers=asks).status_code == 200, "browsers ask without the password"
+    refused = client.get("/api/v1/model", headers=site)
+    assert refused.status_code == 401
+    assert refused.headers["access-control-allow-origin"] == "https://a.example"
+    assert client.get("/api/v1/model", headers=site, auth=("me", "secret")).status_code == 200
+
+
+def test_the_figure_of_restyle_measures_what_the_page_measures(rich: Session) -> None:
+    client, state = serve(rich), states(rich)["restyle"].model_dump()
+    name = next(variable["name"] for variable in rich.description["attributes"] if not variable["classes"])
+    other = {**state, "attributes": {**state["attributes"], name: 5.0}}
+    figures = [client.post("/api/v1/figure?view=restyle", json=body).content for body in (state, other)]
+    assert figures[0] == figures[1]
+
+
+def test_the_settings_name_no_folder_of_the_server(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "config", replace(study.config, data="idx:/home/somebody/digits"))
+    settings = open_session(study).evidence["settings"]
+    assert settings["data"] == "idx:digits"
+    assert "somebody" not in json.dumps(settings)
 
 
 @pytest.mark.parametrize(

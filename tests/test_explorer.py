@@ -396,6 +396,20 @@ def test_two_uploads_are_restyled_and_morphed(visit: Callable, model: CVAE, mnis
     page.reload()
     ready(page, "restyle")
     assert becomes(lambda: page.locator(strip).count() == 9), "the link holds the images, too"
+    shows = page.get_by_label(re.compile("It shows|무엇인가요")).first
+    shows.select_option("3")
+    assert becomes(lambda: state_of(page)["shows"] == "3")
+    assert becomes(lambda: "shows=3" in link_of(page))
+    page.reload()
+    ready(page, "restyle")
+    first = at("restyle", "section:nth-of-type(1)")
+    assert becomes(lambda: re.search("3", page.locator(f"{first} [role=status]").inner_text())), "and what they show"
+    page.get_by_role("button", name=re.compile("^(Clear|지우기)$")).first.click()
+    assert becomes(lambda: page.locator(strip).first.is_hidden()), "one image has no way to another"
+    assert state_of(page)["first"] == ""
+    shows.select_option("5")
+    page.wait_for_timeout(300)
+    assert state_of(page)["first"] == "", "what is cleared stays away"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -8,7 +8,6 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 
-from condvae.explorer.options import Options
 from condvae.explorer.server import make_api
 from condvae.explorer.session import Session
 from condvae.study import Study
@@ -33,7 +32,7 @@ ROUTES = [
 
 @pytest.fixture(scope="module")
 def app(study: Study) -> FastAPI:
-    return make_api(Session(study, "a run", "'runs/paper'", most_images=20), Options())
+    return make_api(Session(study, "a run", "'runs/paper'", most_images=20))
 
 
 @pytest.fixture(scope="module")

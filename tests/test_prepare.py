@@ -105,3 +105,12 @@ def test_an_image_of_too_many_pixels_is_refused(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("condvae.explorer.prepare.MOST_PIXELS", 11)
     with pytest.raises(InputError, match=r"The image has 4 x 3 pixels; allowed are 11\. Scale it"):
         open_picture(as_text(Image.new("RGB", (4, 3))))
+
+
+def test_large_pictures_are_scaled_before_anything_else() -> None:
+    assert open_picture(as_text(Image.new("L", (3000, 30)))).size == (2000, 20)
+
+
+def test_only_image_formats_of_the_web_are_read() -> None:
+    with pytest.raises(InputError, match=r"PNG, JPEG, WebP, GIF or BMP"):
+        open_picture(as_text(Image.new("RGB", (9, 9)), "TIFF"))

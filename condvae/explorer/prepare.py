@@ -14,6 +14,8 @@ FAINT = 0.1  # of the strongest pixel: what differs less from its ground is no p
 PLAIN = 12.0  # standard deviation of the border's pixels, 0 to 255, up to which a ground is plain
 SMALL = 8  # pixels below which an image has no room for a ground
 MOST_PIXELS = 40_000_000
+LARGE = 2000  # pixels of a side, to which larger pictures are scaled first
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 Pixels = NDArray[np.float32]  # (C, H, W), 0 to 255
 
 
@@ -63,11 +65,12 @@ def open_picture(text: str) -> Image.Image:
     """
     try:
         content = base64.b64decode(text.rpartition(",")[2], validate=True)
-        picture = Image.open(io.BytesIO(content))
+        picture = Image.open(io.BytesIO(content), formats=FORMATS)
         if picture.width * picture.height > MOST_PIXELS:
             raise InputError(
                 f"The image has {picture.width} x {picture.height} pixels; allowed are {MOST_PIXELS:,}. Scale it."
             )
+        picture.thumbnail((LARGE, LARGE))
         upright = ImageOps.exif_transpose(picture).convert("RGBA")
     except InputError:
         raise

@@ -62,10 +62,21 @@ def serve(study: Study, title: str, source: str, options: Options, listener: soc
 
 def make_app(session: Session, options: Options) -> App:
     """The whole server as an ASGI application."""
-    return Guard(add_page(make_api(session, options), session), options)
+    return guarded(add_page(make_api(session), session), options)
 
 
-def make_api(session: Session, options: Options) -> FastAPI:
+def guarded(app: App, options: Options) -> App:
+    """An application behind its password, limits and allowed origins; browsers ask for the last without a password."""
+    return CORSMiddleware(
+        Guard(app, options),
+        allow_origins=options.origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["*"],
+        expose_headers=EXPOSED,
+    )
+
+
+def make_api(session: Session) -> FastAPI:
     """The HTTP interface and the page's own files."""
     app = FastAPIOffline(
         title="condvae",
@@ -78,13 +89,6 @@ def make_api(session: Session, options: Options) -> FastAPI:
     add_errors(app)
     app.include_router(make_routes(session))
     app.mount("/explorer", StaticFiles(directory=STATIC), name="explorer")
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=options.origins,
-        allow_methods=["GET", "POST"],
-        allow_headers=["*"],
-        expose_headers=EXPOSED,
-    )
     return app
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -173,7 +174,7 @@ class Session:
         names = every[0].keys() if every else set()
         if any(values.keys() != names for values in every):
             raise InputError("The stops of a path name different attributes. Give each stop a value of the same ones.")
-        labels = [stop.label for stop in path] if self.model.conditions.classes else None
+        labels = [stop.label for stop in path] if any(stop.label is not None for stop in path) else None
         return labels, [stop.z for stop in path], {name: [values[name] for values in every] for name in names}
 
     @cached_property
@@ -191,8 +192,14 @@ class Session:
         return {
             "figures": [{"part": part, "title": title, **asdict(figure)} for part, title, figure in figures],
             "claims": [{"statement": claim.statement, "verdict": claim.verdict} for claim in claims],
-            "settings": self.study.config.to_dict(),
+            "settings": {**self.study.config.to_dict(), "data": self.data_name},
         }
+
+    @property
+    def data_name(self) -> str:
+        """The source of the data, without the folders above its own."""
+        kind, colon, folder = self.study.config.data.partition(":")
+        return kind + colon + Path(folder).name
 
     def rows(self, labels: Labels, attributes: Attributes) -> Tensor:
         return as_conditions(self.model, labels, self.filled(attributes))

@@ -23,6 +23,7 @@ SIDE = 31  # points of a heat map on each axis
 STEPS = 8  # from one end of a line to the other
 FRAMES = 10  # of an animation, in its figure
 NEAREST = 8
+ROOM = 100  # labels, beside each other in a figure
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,21 @@ class Scene:
     @property
     def label(self) -> str | int | None:
         return self.state.label if self.session.model.conditions.classes else None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels, of which a figure has room for some.
+
+        Raises:
+            InputError: there are too many of them.
+        """
+        labels = self.session.model.conditions.classes
+        if len(labels) > ROOM:
+            raise InputError(
+                f"A figure has room for {ROOM} labels; this model has {len(labels):,}. Save the view's code, and name "
+                "some of them in it."
+            )
+        return labels
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -61,7 +77,7 @@ def code_of(view: str, session: Session, state: State) -> str:
 
 
 def _generate(scene: Scene) -> "Figure":
-    labels = scene.session.model.conditions.classes or None
+    labels = scene.labels or None
     return tiles(scene.draw(labels, scene.state.z)[None], labels or ("",))
 
 
@@ -141,19 +157,19 @@ def _compare_code(scene: Scene) -> str:
 def _restyle(scene: Scene) -> "Figure":
     if not scene.state.first:
         raise InputError("There is no image to restyle. Draw one, or upload one, first.")
-    found = scene.session.encoded(scene.state.first, scene.state.shows, scene.state.attributes, True)
+    found = scene.session.encoded(scene.state.first, scene.state.shows, {}, True)
     copy, images = scene.session.restyled(found, None)
-    labels = scene.session.model.conditions.classes
+    labels = scene.labels
     return tiles(np.concatenate([found.image, copy, images[: len(labels)]])[None], ("image", "copy", *labels))
 
 
 def _restyle_code(scene: Scene) -> str:
     labels = scene.session.model.conditions.classes
-    attributes = scene.session.filled(scene.state.attributes, measured=True)
+    attributes = scene.session.filled({}, measured=True)
     known = f", attributes={attributes!r}" if attributes else ""
     lines = [
         "image = read_image(Path('first.png'), model.schema.shape)[None]  # the image as it was prepared",
-        f"label = {scene.session.encoded(scene.state.first, scene.state.shows, scene.state.attributes, True).label!r}"
+        f"label = {scene.session.encoded(scene.state.first, scene.state.shows, {}, True).label!r}"
         if scene.state.first
         else "label = ...  # what it shows",
         f"labels = {labels!r}",

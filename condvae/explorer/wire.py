@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from fastapi import Response
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from condvae.images import contact_sheet, png
 
@@ -122,13 +122,21 @@ class State(Body):
     plane: Name = ""
     overlay: Name = ""
     grid: Literal["figure", "grid", "draws"] = "figure"
-    line: list[Vector] = Field([], max_length=2, description="the two ends of a line on the plane")
+    line: list[Vector] = Field([], max_length=2, description="none, or the two ends of a line on the plane")
     first: str = Field("", description="a prepared image of view restyle, as base64 text")
     second: str = Field("", description="the other one")
     shows: Label | None = Field(None, description="what the first image shows")
+    second_shows: Label | None = Field(None, description="what the other one shows")
     path: list[Stop] = []
     steps: int = Field(20, ge=1, le=120)
     rate: int = Field(15, ge=1, le=50)
+
+    @field_validator("line")
+    @classmethod
+    def _has_two_ends(cls, line: list[Vector]) -> list[Vector]:
+        if len(line) == 1:
+            raise ValueError("a line has two ends, this one has 1; allowed: none, or two latent vectors")
+        return line
 
 
 def images_as(images: NDArray[np.uint8], wanted: Format, about: Mapping[str, Any]) -> Response:

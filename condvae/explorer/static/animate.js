@@ -38,9 +38,12 @@ export async function mount(root, model, t, loaded) {
       button(t("play"), () => make("gif", false)), button(t("save-as", "GIF"), () => make("gif", true)), button(t("save-as", "MP4"), () => make("mp4", true))),
     told, picture, actions("animate", t),
   );
+  let before = null;
   watch((state) => {
     Object.assign(steps, { value: state.steps });
     Object.assign(rate, { value: state.rate });
+    if (state.path === before) return;
+    before = state.path;
     list.replaceChildren(...state.path.map((one, index) => h("li", {}, named(one),
       button("×", () => change({ path: current().path.filter((_, place) => place !== index) }), { "aria-label": t("remove", index + 1) }))));
   });

@@ -26,7 +26,7 @@ export async function mount(root, model, t, loaded) {
     const { z, columns } = await get(`grid?name=${state.grid}`);
     const sets = [];
     for (const one of [state.label, state.other]) sets.push(await images("decode", { ...conditions(model, state, one), z }));
-    const pixels = sets[0].pixels.map((value, index) => Math.round(128 + (sets[1].pixels[index] - value) / 2));
+    const pixels = Uint8ClampedArray.from(sets[0].pixels, (value, index) => 128 + (sets[1].pixels[index] - value) / 2);
     const titles = [t("label-is", state.label ?? ""), t("label-is", state.other ?? ""), t("difference")];
     [...sets, { pixels, shape: sets[0].shape }].forEach((answer, index) => {
       const { box, title } = panels[index];

@@ -13,7 +13,8 @@ const SIDE = 200; // pixels of the pad
 export async function mount(root, model, t, loaded) {
   const large = h("canvas", { className: "large", role: "img" });
   const support = h("p", { className: "support", role: "status" });
-  const strip = model.labels.map((label) => {
+  const every = model.labels.length <= model.most_images; // whether the server gives all labels at once
+  const strip = (every ? model.labels : []).map((label) => {
     const canvas = h("canvas");
     const chosen = h("button", { type: "button", "aria-label": t("label-at-z", label), onClick: () => change({ label }) }, canvas, h("span", {}, label));
     return { label, canvas, button: chosen };
@@ -28,8 +29,8 @@ export async function mount(root, model, t, loaded) {
   );
   const draw = newest(async (state) => {
     // the chosen label comes with all others in one answer, so that the two never differ
-    const answer = await images("decode", { ...conditions(model, state, model.labels), z: state.z });
-    const chosen = Math.max(0, model.labels.indexOf(state.label));
+    const answer = await images("decode", { ...conditions(model, state, every ? model.labels : state.label), z: state.z });
+    const chosen = every ? Math.max(0, model.labels.indexOf(state.label)) : 0;
     paint(large, answer, chosen);
     strip.forEach((one, index) => paint(one.canvas, answer, index));
     large.setAttribute("aria-label", t("image-of", state.label ?? ""));
@@ -37,7 +38,10 @@ export async function mount(root, model, t, loaded) {
     loaded(state);
   }, (text) => { support.textContent = text; });
   watchOpen("generate", (state) => {
-    strip.forEach((one) => one.button.classList.toggle("chosen", one.label === state.label));
+    strip.forEach((one) => {
+      one.button.classList.toggle("chosen", one.label === state.label);
+      one.button.setAttribute("aria-pressed", one.label === state.label);
+    });
     draw(state);
   });
   get("plane").then(({ dimensions }) => { rank(dimensions); draw(current()); });

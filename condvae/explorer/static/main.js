@@ -24,6 +24,7 @@ const ready = (async () => {
     first: "",
     second: "",
     shows: null,
+    second_shows: null,
     path: [],
     steps: 20,
     rate: 15,

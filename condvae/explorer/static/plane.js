@@ -41,7 +41,7 @@ export async function mount(root, model, t, loaded) {
   }, tell);
   const below = newest(async (state) => {
     let found = null;
-    tell("");
+    const texts = [];
     try {
       if (asked !== state.plane) plane = await get(`plane?name=${encodeURIComponent(state.plane)}`);
       asked = state.plane;
@@ -50,17 +50,19 @@ export async function mount(root, model, t, loaded) {
         found = await get("overlay", { measure: state.overlay, plane: plane.name, label, attributes, z: state.z, extent: LIMIT, side: CELLS });
       }
     } catch (error) {
-      tell(error.message);
+      texts.push(error.message);
     }
+    tell(texts.join(" "));
     if (!plane) return;
     const pen = ground.getContext("2d");
     pen.clearRect(0, 0, SIDE, SIDE);
     if (found) {
       const [low, high] = heatMap(pen, found.values);
-      tell(t("heat-from", t(state.overlay), low.toFixed(2), high.toFixed(2)));
+      texts.push(t("heat-from", t(state.overlay), low.toFixed(2), high.toFixed(2)));
     }
     points(pen, LIMIT, plane, Boolean(found));
-    if (!plane.of_data) tell(t("drawn-codes"));
+    if (!plane.of_data) texts.push(t("drawn-codes"));
+    tell(texts.join(" "));
     redraw();
   }, tell);
 

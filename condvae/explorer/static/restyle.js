@@ -23,6 +23,7 @@ export async function mount(root, model, t, loaded) {
   const between = newest(async () => {
     const { first, second } = found;
     none.hidden = Boolean(first && second);
+    strip.hidden = !none.hidden;
     if (!none.hidden) return;
     const z = Array.from({ length: STEPS + 1 }, (_, step) => first.z.map((value, index) => value + ((second.z[index] - value) * step) / STEPS));
     const answer = await images("decode", { ...conditions(model, { label: first.label, attributes: first.attributes }), z });
@@ -53,16 +54,19 @@ function source(name, model, chart, t, onFound) {
   let last = null; // what the server answered
   let sent = null; // the image, and whether it is prepared already
 
+  const meaning = { first: "shows", second: "second_shows" }[name]; // what the state calls the label of the image
+  const labels = model.labels.slice(0, model.most_images);
   const shows = choice([["", t("found-out")], ...model.labels.map((label) => [label, label])], () => { if (sent) send(...sent); });
-  const send = newest(async (image, ready) => {
+  const send = newest(async (image, ready, known = shows.value) => {
     sent = [image, ready];
-    const chosen = shows.value ? { label: shows.value } : {};
-    const answer = await get("restyle", { image, prepare: !ready, ...chosen });
+    const asked = sent;
+    const answer = await get("restyle", { image, prepare: !ready, ...(known ? { label: known } : {}), ...(labels.length ? { labels } : {}) });
+    if (sent !== asked) return; // cleared meanwhile
     const whole = (nested) => ({ pixels: Uint8Array.from(nested.flat(2)), shape: [1, ...answer.shape.slice(1)] });
     paint(prepared, whole(answer.prepared));
     paint(copy, whole(answer.reconstruction));
     const every = { pixels: Uint8Array.from(answer.images.flat(3)), shape: answer.shape };
-    strip.replaceChildren(...model.labels.map((label, index) => {
+    strip.replaceChildren(...labels.map((label, index) => {
       const canvas = h("canvas");
       paint(canvas, every, index);
       const take = () => change({ label, z: answer.z, attributes: { ...current().attributes, ...answer.attributes } });
@@ -74,7 +78,7 @@ function source(name, model, chart, t, onFound) {
     const steps = answer.steps.map((step) => t(`step-${step}`)).join(", ");
     told.textContent = [answer.label === null ? "" : t("taken-for", answer.label), steps ? t("prepared", steps) : t("as-it-was")].join(" ");
     own = prepared.toDataURL("image/png").split(",")[1];
-    change(name === "first" ? { first: own, shows: answer.label } : { second: own });
+    change({ [name]: own, [meaning]: answer.label });
     onFound(answer);
   }, (text) => { told.textContent = text; });
 
@@ -92,8 +96,8 @@ function source(name, model, chart, t, onFound) {
     shown.hidden = true;
     told.textContent = "";
     file.value = "";
-    own = "";
-    change({ [name]: own });
+    [own, sent, last, shows.value] = ["", null, null, ""];
+    change({ [name]: own, [meaning]: null });
     onFound(null);
   };
   const figures = [[prepared, "as-prepared"], [copy, "copy"], [place, "posterior"]];
@@ -104,10 +108,10 @@ function source(name, model, chart, t, onFound) {
     h("div", { className: "buttons" }, button(t("clear"), empty), field(t("upload"), file), model.labels.length ? field(t("shows"), shows) : null),
     told, shown);
   /** Show the image of a link; none if it has none. */
-  const follow = ({ [name]: image }) => {
+  const follow = ({ [name]: image, [meaning]: label }) => {
     if (image === own) return;
     own = image;
-    if (image) send(image, true);
+    if (image) send(image, true, label ?? "");
     else empty();
   };
   return { box, follow };

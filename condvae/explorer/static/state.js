@@ -59,7 +59,7 @@ function decode(text) {
     if (!(name in defaults)) continue;
     try {
       const parsed = typeof defaults[name] === "string" || defaults[name] === null ? value : JSON.parse(value);
-      if (fits(parsed, defaults[name])) found[name] = parsed;
+      if (fits(name, parsed, defaults[name])) found[name] = parsed;
     } catch {
       // a damaged link opens with the default in its place
     }
@@ -72,9 +72,10 @@ function asText(value) {
 }
 
 /** Whether a value may stand where a default stands; the server has the last word. */
-function fits(value, usual) {
-  if (usual === null) return true;
-  if (!Array.isArray(usual)) return typeof value === typeof usual && value !== null;
-  if (!Array.isArray(value)) return false;
-  return typeof usual[0] === "number" ? value.length === usual.length && value.every(Number.isFinite) : true;
+function fits(name, value, usual) {
+  const vector = (one) => Array.isArray(one) && one.length === defaults.z.length && one.every(Number.isFinite);
+  if (name === "z") return vector(value);
+  if (name === "line") return Array.isArray(value) && [0, 2].includes(value.length) && value.every(vector);
+  if (name === "path") return Array.isArray(value) && value.every((stop) => vector(stop?.z));
+  return usual === null || (typeof value === typeof usual && value !== null);
 }
