@@ -275,6 +275,7 @@ def test_a_link_opens_the_same_pixels(visit: Callable, browser, model: CVAE) -> 
     other.goto(link.replace("#", "#view=plane&"))
     ready(other, "plane")
     assert settles(other, at("plane", ".large"), image_of(model, 7, z)), "the state is that of all views"
+    other.close()  # else the browser slows the page behind it down
 
 
 def test_a_damaged_link_opens_with_the_defaults(visit: Callable, model: CVAE) -> None:
