@@ -1,5 +1,7 @@
 """What tests share: real MNIST, a small made data set, and one trained run of the experiment."""
 
+import base64
+import io
 import os
 import signal
 from collections.abc import Iterator
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from condvae import cli, judge
 from condvae.checkpoint import Run, load
@@ -80,6 +83,13 @@ class Cli:
         assert captured.err.startswith("condvae: ")
         assert "Traceback" not in captured.err
         return captured.err
+
+
+def as_text(picture: Image.Image | np.ndarray, kind: str = "PNG") -> str:
+    """A picture, or its pixels, (H, W) or (H, W, 3), as an image file in base64."""
+    buffer = io.BytesIO()
+    (picture if isinstance(picture, Image.Image) else Image.fromarray(picture)).save(buffer, kind)
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def hear_interrupts() -> None:

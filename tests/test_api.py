@@ -25,6 +25,8 @@ from condvae.model import CVAE
 from condvae.study import Study
 from condvae.training import fit
 
+from .conftest import as_text
+
 
 def open_session(study: Study, **options: object) -> Session:
     session = Session(study, "a run", repr(str(study.run.path)), **options)
@@ -72,12 +74,6 @@ def rich(tmp_path_factory: pytest.TempPathFactory) -> Session:
         data,
     )
     return open_session(Study(path, data))
-
-
-def as_text(pixels: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def refused(client: TestClient, route: str, body: object, status: int = 400) -> str:

@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ import pytest
 from PIL import Image
 
 import condvae as package
+from benchmarks.explorer import FLAGS, chromium, explore, free_port
 from condvae.checkpoint import PRETRAINED, Run
 from condvae.config import Config, ModelConfig
 from condvae.data import Dataset, LabelledImages
@@ -31,34 +31,19 @@ from condvae.explorer.views import difference
 from condvae.gallery import GRID
 from condvae.model import CVAE
 
-from .conftest import Cli, hear_interrupts
+from .conftest import Cli, as_text, hear_interrupts
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 VIEWS = ("generate", "plane", "compare", "restyle", "animate", "evidence")
 DESKTOP = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US"}
 PHONE = {"viewport": {"width": 390, "height": 844}, "locale": "ko-KR", "has_touch": True, "color_scheme": "dark"}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextmanager
-def explored(*given: object) -> Iterator[str]:
+def explored(run: Path | None = None) -> Iterator[str]:
     """The app, started as a user starts it, and stopped by Ctrl-C."""
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "condvae", "explore", *map(str, given), "--port", str(port)],
+        explore(run, port),
         stdout=subprocess.PIPE,
         text=True,
         preexec_fn=hear_interrupts,
@@ -84,10 +69,8 @@ def address(run: Run) -> Iterator[str]:
 def browser() -> Iterator:
     from playwright.sync_api import sync_playwright
 
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)  # else the one that 'playwright install chromium' brings
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        started = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield started
         started.close()
 
@@ -188,12 +171,6 @@ def drag(page: Any, selector: str, *shares: tuple[float, float]) -> None:
     for kind, (x, y) in zip(("touchStart", *["touchMove"] * (len(places) - 1)), places, strict=True):
         finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
     finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-
-
-def as_text(pixels: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def test_generate_opens_with_the_centre_of_the_plane(visit: Callable, model: CVAE) -> None:

@@ -1,7 +1,6 @@
 """Images that somebody drew or uploaded become like the training images, and what was done is said."""
 
 import base64
-import io
 
 import numpy as np
 import pytest
@@ -11,6 +10,8 @@ from condvae.data import Dataset
 from condvae.errors import InputError
 from condvae.explorer.prepare import Habits, habits_of, open_picture, prepare
 
+from .conftest import as_text
+
 
 @pytest.fixture(scope="module")
 def habits(mnist: Dataset) -> Habits:
@@ -19,12 +20,6 @@ def habits(mnist: Dataset) -> Habits:
 
 def picture(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(pixels).convert("RGB")
-
-
-def as_text(image: Image.Image, kind: str = "PNG") -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, kind)
-    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def test_mnist_lies_on_black_centred_by_mass_in_twenty_pixels(habits: Habits) -> None:

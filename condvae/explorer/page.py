@@ -3,14 +3,16 @@
 import json
 from importlib.resources import files
 from pathlib import Path
+from typing import get_args
 
 import gradio as gr
 from fastapi import FastAPI
 
 from condvae.explorer.session import Session
+from condvae.explorer.wire import View
 
 STATIC = Path(str(files("condvae"))) / "explorer" / "static"
-VIEWS = ("generate", "plane", "compare", "restyle", "animate", "evidence")
+VIEWS = get_args(View)
 LANGUAGES = ("en", "ko")
 LOAD = "import(new URL('explorer/main.js', document.baseURI)).then((page) => page.mount('{view}', element));"
 

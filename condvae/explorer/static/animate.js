@@ -1,6 +1,7 @@
 // Animate: a path through the latent space, or between labels, as an animated GIF or MP4.
 
 import { actions } from "./actions.js";
+import { short } from "./controls.js";
 import { button, field, fill, h, save } from "./dom.js";
 import { change, current, watch } from "./state.js";
 import { ask } from "./wire.js";
@@ -51,6 +52,5 @@ export async function mount(root, model, t, loaded) {
 }
 
 function named({ label, z }) {
-  const numbers = z.slice(0, 4).map((value) => value.toFixed(2)).join(", ");
-  return `${label ?? ""} (${numbers}${z.length > 4 ? ", …" : ""}) `;
+  return `${label ?? ""} (${short(z)}) `;
 }

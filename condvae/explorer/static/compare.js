@@ -1,7 +1,7 @@
 // Compare: two labels over the same latent vectors, and the difference of their images.
 
 import { actions } from "./actions.js";
-import { attributeControls, conditions, labelChoice } from "./controls.js";
+import { attributeControls, conditions, labelChoice, short } from "./controls.js";
 import { button, choice, field, fill, h } from "./dom.js";
 import { row } from "./paint.js";
 import { change, watchOpen } from "./state.js";
@@ -32,7 +32,7 @@ export async function mount(root, model, t, loaded) {
       const { box, title } = panels[index];
       title.textContent = titles[index];
       box.style.setProperty("--columns", columns);
-      row(box, answer, z.map((one) => `${titles[index]}, z = ${one.slice(0, 4).map((value) => value.toFixed(2)).join(", ")}${one.length > 4 ? ", …" : ""}`));
+      row(box, answer, z.map((one) => `${titles[index]}, z = ${short(one)}`));
     });
     told.textContent = "";
     loaded(state);

@@ -69,16 +69,20 @@ export function arrows(element, move, step) {
   });
 }
 
-export function clamp(value, limit) {
-  return Math.min(Math.max(value, -limit), limit);
+export function clamp(value, low = -LIMIT, high = LIMIT) {
+  return Math.min(Math.max(value, low), high);
+}
+
+/** The first numbers of a latent vector. */
+export function short(z) {
+  return z.slice(0, 4).map((value) => value.toFixed(2)).join(", ") + (z.length > 4 ? ", …" : "");
 }
 
 function slider(name, low, high, read, write, t) {
   const range = h("input", { type: "range", min: low, max: high, step: "any", onInput: () => write(range.valueAsNumber) });
   const number = h("input", { type: "number", step: "any", "aria-label": t("value", name) });
   number.addEventListener("change", () => (Number.isFinite(number.valueAsNumber) ? write(number.valueAsNumber) : show(current())));
-  const within = (value) => Math.min(Math.max(value, low), high);
-  arrows(range, ([across, up]) => write(within(read(current()) + across + up)), (high - low) * STEP);
+  arrows(range, ([across, up]) => write(clamp(read(current()) + across + up, low, high)), (high - low) * STEP);
   const show = (state) => {
     range.value = read(state);
     if (document.activeElement !== number) number.value = Number(read(state).toFixed(3));

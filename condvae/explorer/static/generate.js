@@ -50,7 +50,7 @@ export async function mount(root, model, t, loaded) {
 /** A square on which the pointer, a finger or the arrow keys move both latent dimensions. */
 function pad(t) {
   const canvas = h("canvas", { className: "pad", width: SIDE, height: SIDE, tabIndex: 0, role: "application", "aria-label": t("pad") });
-  const within = (z) => change({ z: z.map((value) => clamp(value, LIMIT)) });
+  const within = (z) => change({ z: z.map((value) => clamp(value)) });
   const place = (event) => within(at(event, canvas, LIMIT));
   canvas.addEventListener("pointerdown", (event) => { canvas.setPointerCapture(event.pointerId); place(event); });
   canvas.addEventListener(MOVED, (event) => { if (event.buttons) place(event); });

@@ -110,6 +110,11 @@ export function from(plane, z, [a, b]) {
   return z.map((value, index) => value + (a - p) * plane.axes[0][index] + (b - q) * plane.axes[1][index]);
 }
 
+/** Latent vectors on the straight line from one to another. */
+export function way(start, end, steps) {
+  return Array.from({ length: steps + 1 }, (_, step) => start.map((value, index) => value + ((end[index] - value) * step) / steps));
+}
+
 /** Standard deviations along the main axes of a posterior on a plane, and the angle of the first. */
 export function spread(plane, deviations) {
   const [u, v] = plane.axes;

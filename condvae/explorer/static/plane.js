@@ -1,9 +1,9 @@
 // Plane: the map of the latent space. Hovering decodes, a click pins, a dragged line interpolates, a heat map lies below.
 
 import { actions } from "./actions.js";
-import { LIMIT, arrows, attributeControls, clamp, conditions, labelChoice } from "./controls.js";
+import { LIMIT, arrows, attributeControls, clamp, conditions, labelChoice, short } from "./controls.js";
 import { button, choice, field, fill, h } from "./dom.js";
-import { MOVED, at, cross, from, heatMap, line, onInk, onto, points, rings, textColour } from "./map.js";
+import { MOVED, at, cross, from, heatMap, line, onInk, onto, points, rings, textColour, way } from "./map.js";
 import { colour, paint, row } from "./paint.js";
 import { change, current, watch, watchOpen } from "./state.js";
 import { get, images, newest } from "./wire.js";
@@ -35,9 +35,8 @@ export async function mount(root, model, t, loaded) {
   const interpolate = newest(async (state) => {
     strip.hidden = state.line.length !== 2;
     if (strip.hidden) return;
-    const [first, last] = state.line;
-    const z = Array.from({ length: STEPS + 1 }, (_, step) => first.map((value, index) => value + ((last[index] - value) * step) / STEPS));
-    row(strip, await images("decode", { ...conditions(model, state), z }), z.map((one) => one.slice(0, 4).map((value) => value.toFixed(2)).join(", ")));
+    const z = way(...state.line, STEPS);
+    row(strip, await images("decode", { ...conditions(model, state), z }), z.map(short));
   }, tell);
   const below = newest(async (state) => {
     let found = null;
@@ -101,7 +100,7 @@ export async function mount(root, model, t, loaded) {
   });
   map.addEventListener("pointerleave", () => { show(current(), current().z); redraw(); });
   arrows(map, (by) => {
-    if (plane) change({ z: from(plane, current().z, onto(plane, current().z).map((value, axis) => clamp(value + by[axis], LIMIT))) });
+    if (plane) change({ z: from(plane, current().z, onto(plane, current().z).map((value, axis) => clamp(value + by[axis]))) });
   }, 2 * LIMIT * 0.01);
 
   const overlay = choice([["", t("nothing")], ...model.overlays.map((name) => [name, t(name)])], (name) => change({ overlay: name }));

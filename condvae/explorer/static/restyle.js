@@ -3,7 +3,7 @@
 import { actions } from "./actions.js";
 import { LIMIT, conditions } from "./controls.js";
 import { button, choice, field, fill, h, save } from "./dom.js";
-import { dot, onInk, onto, points, rings, spread, textColour } from "./map.js";
+import { dot, onInk, onto, points, rings, spread, textColour, way } from "./map.js";
 import { colour, paint, row } from "./paint.js";
 import { change, current, watchOpen } from "./state.js";
 import { get, images, newest } from "./wire.js";
@@ -25,7 +25,7 @@ export async function mount(root, model, t, loaded) {
     none.hidden = Boolean(first && second);
     strip.hidden = !none.hidden;
     if (!none.hidden) return;
-    const z = Array.from({ length: STEPS + 1 }, (_, step) => first.z.map((value, index) => value + ((second.z[index] - value) * step) / STEPS));
+    const z = way(first.z, second.z, STEPS);
     const answer = await images("decode", { ...conditions(model, { label: first.label, attributes: first.attributes }), z });
     row(strip, answer, z.map((_, step) => `${Math.round((100 * step) / STEPS)}%`));
   }, (text) => { none.textContent = text; });
