@@ -16,11 +16,14 @@ import torch
 
 from benchmarks.floor import Floor, linear_layers, seconds_each
 from benchmarks.harness import Tables, arguments, in_turn, publish, ratio, spread, watched
-from condvae.bulk import encode_files, generate_files
-from condvae.checkpoint import Run, save_model
-from condvae.config import Schema, load_recipe
-from condvae.model import CVAE
-from condvae.sampling import CHUNK, draw_pixels, generate
+from condvae.config import load_recipe
+from condvae.inference.batched import CHUNK, draw_pixels
+from condvae.inference.bulk import encode_files, generate_files
+from condvae.inference.operations import generate
+from condvae.model.cvae import CVAE
+from condvae.model.saving import save_model
+from condvae.run import Run
+from condvae.schema import Schema
 
 ONE = "condvae.generate(model, '3', z=[0.5, -1.0])"
 DIGITS = Schema((1, 28, 28), tuple("0123456789"))

@@ -23,9 +23,10 @@ import torch
 
 from benchmarks.decoding import DIGITS
 from benchmarks.harness import arguments, difference, in_turn, publish, resident_mb, spread
-from condvae.checkpoint import Run, save_model
 from condvae.config import load_recipe
-from condvae.model import CVAE
+from condvae.model.cvae import CVAE
+from condvae.model.saving import save_model
+from condvae.run import Run
 
 FLAGS = [
     "--no-sandbox",

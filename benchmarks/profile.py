@@ -14,8 +14,8 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.harness import WARM_UP, arguments, publish
 from benchmarks.sides import train_recipe
 from condvae.config import load_recipe
-from condvae.data import load_data
-from condvae.training import CVAEModule
+from condvae.data.sources import load_data
+from condvae.training.module import CVAEModule
 
 GROUPS = {
     "matrix products": ("aten::mm", "aten::addmm"),

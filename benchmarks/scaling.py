@@ -18,8 +18,9 @@ from benchmarks.harness import arguments, in_turn, publish, spread
 from benchmarks.sides import train_recipe
 from benchmarks.training import per_step
 from condvae.config import Config, load_recipe
-from condvae.data import Dataset, LabelledImages, load_data
-from condvae.model import CVAE
+from condvae.data.dataset import Dataset, LabelledImages
+from condvae.data.sources import load_data
+from condvae.model.cvae import CVAE
 
 WIDTHS = (0.5, 1, 2, 4)
 LATENTS = (2, 16, 128)

@@ -16,11 +16,12 @@ import torch
 from benchmarks.clock import Clock
 from benchmarks.plain import PlainCVAE, loader
 from condvae.config import Config
-from condvae.data import Dataset
-from condvae.metrics import squared_error
-from condvae.model import CVAE
-from condvae.sampling import decode, encode_all, unit
-from condvae.training import fit
+from condvae.data.dataset import Dataset
+from condvae.images import unit
+from condvae.inference.batched import decode, encode_all
+from condvae.model.cvae import CVAE
+from condvae.model.distributions import squared_error
+from condvae.training.fit import fit
 
 
 def train_plain(data: Dataset, seed: int = 0, **options: Any) -> PlainCVAE:

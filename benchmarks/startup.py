@@ -11,9 +11,10 @@ from typing import Any
 
 from benchmarks.decoding import DIGITS
 from benchmarks.harness import arguments, difference, in_turn, publish, spread
-from condvae.checkpoint import Run, save_model
 from condvae.config import load_recipe
-from condvae.model import CVAE
+from condvae.model.cvae import CVAE
+from condvae.model.saving import save_model
+from condvae.run import Run
 
 PASS, TORCH = "python -c pass", 'python -c "import torch"'
 HELP, GENERATE = "condvae --help", "condvae generate, 16 images"

@@ -20,9 +20,9 @@ from benchmarks.harness import WARM_UP, Tables, arguments, in_turn, publish, ste
 from benchmarks.plain import Images
 from benchmarks.sides import train_plain, train_recipe
 from condvae.config import load_recipe
-from condvae.data import load_data
-from condvae.model import CVAE
-from condvae.training import CVAEModule
+from condvae.data.sources import load_data
+from condvae.model.cvae import CVAE
+from condvae.training.module import CVAEModule
 
 ITEMS = "an item-by-item dataset"
 
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "plain": lambda: per_step(train_plain, data, steps=options.steps),
         "paper": without(nullcontext()),
         "paper, Adam not fused": without(patch.object(CVAEModule, "_adam", unfused)),
-        "paper, PyTorch's dropout": without(patch("condvae.networks.Dropout", nn.Dropout)),
+        "paper, PyTorch's dropout": without(patch("condvae.model.networks.Dropout", nn.Dropout)),
         "paper, logging every step": without(nullcontext(), log_every_n_steps=1),
         f"paper, {ITEMS}": without(patch.object(CVAEModule, "train_dataloader", item_by_item)),
         "floor": lambda: seconds_each(floor.step, options.steps),

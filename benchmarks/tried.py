@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from benchmarks.floor import Floor, linear_layers, seconds_each
 from benchmarks.harness import arguments, in_turn, publish, step_rows
 from condvae.config import Config, load_recipe
-from condvae.data import Dataset, load_data
-from condvae.model import CVAE
-from condvae.sampling import unit
+from condvae.data.dataset import Dataset
+from condvae.data.sources import load_data
+from condvae.images import unit
+from condvae.model.cvae import CVAE
 
 
 class OneDnnProduct(torch.autograd.Function):

@@ -12,52 +12,52 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from condvae.checkpoint import PRETRAINED as PRETRAINED
-    from condvae.checkpoint import load as load
     from condvae.config import Config as Config
     from condvae.config import ModelConfig as ModelConfig
     from condvae.config import TrainingConfig as TrainingConfig
     from condvae.config import load_recipe as load_recipe
-    from condvae.data import Dataset as Dataset
-    from condvae.data import LabelledImages as LabelledImages
-    from condvae.data import Values as Values
-    from condvae.data import load_data as load_data
-    from condvae.density import load_mixture as load_mixture
+    from condvae.data.dataset import Dataset as Dataset
+    from condvae.data.dataset import LabelledImages as LabelledImages
+    from condvae.data.dataset import Values as Values
+    from condvae.data.sources import load_data as load_data
     from condvae.errors import CondvaeError as CondvaeError
-    from condvae.evaluate import Evaluation as Evaluation
-    from condvae.model import CVAE as CVAE
-    from condvae.sampling import encode as encode
-    from condvae.sampling import generate as generate
-    from condvae.sampling import interpolate as interpolate
-    from condvae.sampling import reconstruct as reconstruct
-    from condvae.sampling import restyle as restyle
-    from condvae.study import Study as Study
-    from condvae.training import fit as fit
-    from condvae.training import resume as resume
+    from condvae.evaluation.evaluate import Evaluation as Evaluation
+    from condvae.evaluation.study import Study as Study
+    from condvae.inference.mixture import load_mixture as load_mixture
+    from condvae.inference.operations import encode as encode
+    from condvae.inference.operations import generate as generate
+    from condvae.inference.operations import interpolate as interpolate
+    from condvae.inference.operations import reconstruct as reconstruct
+    from condvae.inference.operations import restyle as restyle
+    from condvae.model.cvae import CVAE as CVAE
+    from condvae.model.saving import load as load
+    from condvae.run import PRETRAINED as PRETRAINED
+    from condvae.training.fit import fit as fit
+    from condvae.training.fit import resume as resume
 
 _HOMES = {
-    "CVAE": "model",
+    "CVAE": "model.cvae",
     "CondvaeError": "errors",
     "Config": "config",
-    "Dataset": "data",
-    "Evaluation": "evaluate",
-    "LabelledImages": "data",
+    "Dataset": "data.dataset",
+    "Evaluation": "evaluation.evaluate",
+    "LabelledImages": "data.dataset",
     "ModelConfig": "config",
-    "PRETRAINED": "checkpoint",
-    "Study": "study",
+    "PRETRAINED": "run",
+    "Study": "evaluation.study",
     "TrainingConfig": "config",
-    "Values": "data",
-    "encode": "sampling",
-    "fit": "training",
-    "generate": "sampling",
-    "interpolate": "sampling",
-    "load": "checkpoint",
-    "load_data": "data",
-    "load_mixture": "density",
+    "Values": "data.dataset",
+    "encode": "inference.operations",
+    "fit": "training.fit",
+    "generate": "inference.operations",
+    "interpolate": "inference.operations",
+    "load": "model.saving",
+    "load_data": "data.sources",
+    "load_mixture": "inference.mixture",
     "load_recipe": "config",
-    "reconstruct": "sampling",
-    "restyle": "sampling",
-    "resume": "training",
+    "reconstruct": "inference.operations",
+    "restyle": "inference.operations",
+    "resume": "training.fit",
 }
 
 __all__ = sorted(_HOMES)

@@ -1,5 +1,5 @@
 """`python -m condvae` is `condvae`."""
 
-from condvae.cli import main
+from condvae.cli.main import main
 
 raise SystemExit(main())

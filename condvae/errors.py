@@ -1,19 +1,27 @@
 """Every error that condvae raises on purpose.
 
     CondvaeError
-    ├── ConfigError     a setting, a recipe or a figure name is not possible
-    ├── DataError       a data set is missing, damaged, or not what it says it is
-    ├── InputError      labels, latent vectors or images given to a model do not fit it
-    ├── RunError        a run folder is missing, unfinished, damaged, or in the way
-    ├── StorageError    the operating system refused a read or a write
-    └── TrainingError   training cannot go on
+    ├── ConfigError         a setting, a recipe or the name of a figure is not possible
+    ├── DataError           a data set is missing, damaged, or not what it says it is
+    ├── InputError          labels, latent vectors or images do not fit the model
+    ├── MissingExtraError   a package of an optional extra is not installed
+    ├── RunError            a run folder is missing, unfinished, damaged, or in the way
+    ├── StorageError        the operating system refused a read or a write
+    └── TrainingError       training cannot go on
 
-Each message says the value, what is allowed, and what to do next. The command line prints the
-message alone and ends with exit status 1; a traceback means a bug in condvae.
+Each message names the value, what is allowed, and the next step. The command line prints the message alone and ends
+with exit status 1. A traceback means a bug in condvae.
 """
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib.util import find_spec
+
+EXTRAS = {
+    "train": ("lightning", "jsonargparse", "pytorch_optimizer"),
+    "report": ("jinja2", "matplotlib", "sklearn", "torchmetrics"),
+    "explorer": ("av", "fastapi", "fastapi_offline", "gradio", "httptools", "matplotlib", "sklearn", "uvicorn"),
+}
 
 
 class CondvaeError(Exception):
@@ -21,7 +29,7 @@ class CondvaeError(Exception):
 
 
 class ConfigError(CondvaeError, ValueError):
-    """A setting, a recipe or a figure name is not possible."""
+    """A setting, a recipe or the name of a figure is not possible."""
 
 
 class DataError(CondvaeError):
@@ -29,7 +37,11 @@ class DataError(CondvaeError):
 
 
 class InputError(CondvaeError, ValueError):
-    """Labels, latent vectors or images given to a model do not fit it."""
+    """Labels, latent vectors or images do not fit the model."""
+
+
+class MissingExtraError(CondvaeError, ImportError):
+    """A package of an optional extra is not installed."""
 
 
 class RunError(CondvaeError):
@@ -45,8 +57,26 @@ class TrainingError(CondvaeError):
 
 
 def unknown(what: str, value: str, known: Iterable[str]) -> str:
-    """A message for a name that is not in a list: the nearest one, then all of them."""
+    """A message for a name that is not in a list: the nearest name, then all of them."""
     names = sorted(known)
     near = get_close_matches(value, names, n=1)
     suggestion = f" Did you mean '{near[0]}'?" if near else ""
     return f"There is no {what} '{value}'.{suggestion} Known: {', '.join(names) or 'none'}."
+
+
+def require_extra(extra: str, what: str) -> None:
+    """Make sure that the packages of an extra are installed. None of them is imported.
+
+    Args:
+        extra: a name of EXTRAS.
+        what: what needs them, as the beginning of a sentence, such as "Training".
+
+    Raises:
+        MissingExtraError: one is missing; the message has the line that installs it.
+    """
+    missing = [name for name in EXTRAS[extra] if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"{what} needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed. Install "
+            f"with: pip install 'condvae[{extra}]'"
+        )

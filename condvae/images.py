@@ -4,8 +4,10 @@ import io
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from condvae.errors import InputError
 
@@ -82,3 +84,13 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
             "Scale it, or take it away."
         )
     return pixels.reshape(height, width, -1).transpose(2, 0, 1)
+
+
+def unit(images: Tensor) -> Tensor:
+    """uint8 images 0 to 255 as floats in [0, 1]; floats stay as they are."""
+    return images / 255 if images.dtype == torch.uint8 else images
+
+
+def to_uint8(images: Tensor) -> NDArray[np.uint8]:
+    """Floats in [0, 1] as uint8 0 to 255, rounded to the nearest."""
+    return (images * 255).round_().to(torch.uint8).numpy()

@@ -3,15 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
-from condvae.checkpoint import Run
-from condvae.claims import Claim, assess
 from condvae.config import Config, load_recipe
-from condvae.data import Dataset, load_data
+from condvae.data.dataset import Dataset
+from condvae.data.sources import load_data
 from condvae.errors import RunError
-from condvae.evaluate import QUICK, Evaluation, evaluate
-from condvae.report import write_report
-from condvae.study import Study, autoencoder_folder
-from condvae.training import fit, resume
+from condvae.evaluation.claims import Claim, assess
+from condvae.evaluation.evaluate import QUICK, Evaluation, evaluate
+from condvae.evaluation.study import Study, autoencoder_folder
+from condvae.report.html import write_report
+from condvae.run import Run
+from condvae.training.fit import fit, resume
 
 
 def reproduce(out: Path, seed: int) -> tuple[Evaluation, list[Claim]]:

@@ -1,4 +1,4 @@
-"""Randomness that follows from numbers: seeds made of others, and the global random state kept as it was."""
+"""Seeds: one seed derived from several numbers, and random numbers that leave the global random state as it was."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ import torch
 
 @contextmanager
 def seeded(*parts: int) -> Iterator[None]:
-    """Everything random inside follows from the seed that these numbers give; the random state outside is kept."""
+    """Inside, everything random follows from these numbers. Outside, the random state stays as it was."""
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(derived_seed(*parts))
@@ -17,10 +17,10 @@ def seeded(*parts: int) -> Iterator[None]:
 
 
 def shuffled(count: int) -> torch.Tensor:
-    """The positions 0 to count - 1 in a random order, always the same: int64 (count,)."""
+    """The positions 0 to count - 1 in a random order that is always the same: int64 (count,)."""
     return torch.randperm(count, generator=torch.Generator().manual_seed(0))
 
 
 def derived_seed(*parts: int) -> int:
-    """One seed out of several numbers; neighbouring numbers give unrelated seeds, and zeros at the end do not count."""
+    """One seed from several numbers. Neighbouring numbers give unrelated seeds. Zeros at the end do not count."""
     return int(np.random.SeedSequence(parts).generate_state(1)[0])

@@ -8,11 +8,12 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from condvae.checkpoint import PRETRAINED, Run, save_model
 from condvae.config import load_recipe
-from condvae.evaluate import evaluate
-from condvae.study import Study
-from condvae.training import fit
+from condvae.evaluation.evaluate import evaluate
+from condvae.evaluation.study import Study
+from condvae.model.saving import save_model
+from condvae.run import PRETRAINED, Run
+from condvae.training.fit import fit
 
 ENCODER, DECODER = (448, 320), (192, 320)  # so that it has less than 3 MB
 PARTS = ("reconstruction", "codes", "accuracy", "likelihood", "leak", "memorisation", "generation")

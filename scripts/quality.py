@@ -13,11 +13,12 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from condvae.checkpoint import Run
-from condvae.config import Choices, Config, load_recipe
-from condvae.evaluate import EDITION, PARTS, evaluate, load_evaluation
-from condvae.study import BALANCED, Study
-from condvae.training import fit, resume
+from condvae.config import Config, load_recipe
+from condvae.evaluation.evaluate import EDITION, PARTS, evaluate, load_evaluation
+from condvae.evaluation.protocol import Choices
+from condvae.evaluation.study import BALANCED, Study
+from condvae.run import Run
+from condvae.training.fit import fit, resume
 
 SEEDS = (0, 1, 2)
 RUNS, RESULTS, PAGE = Path("runs/quality"), Path("docs/quality"), Path("docs/quality.md")

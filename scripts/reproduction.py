@@ -8,9 +8,9 @@ from statistics import mean, stdev
 
 from scipy.stats import t
 
-from condvae.claims import Claim
-from condvae.evaluate import Evaluation
-from condvae.judge import load_judge
+from condvae.evaluation.claims import Claim
+from condvae.evaluation.evaluate import Evaluation
+from condvae.evaluation.judge import load_judge
 from condvae.reproduce import reproduce
 
 SEEDS = (0, 1, 2, 3, 4)

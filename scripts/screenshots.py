@@ -10,7 +10,7 @@ from urllib.parse import quote
 from playwright.sync_api import sync_playwright
 
 from benchmarks.explorer import FLAGS, chromium, served
-from condvae.data import load_data
+from condvae.data.sources import load_data
 from condvae.images import png
 
 OUT = Path("docs/images")

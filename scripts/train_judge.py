@@ -4,9 +4,10 @@ from dataclasses import asdict
 
 import torch
 
-from condvae.data import LabelledImages, load_data
-from condvae.judge import JudgeTraining, save_judge, train_judge
-from condvae.sampling import unit
+from condvae.data.dataset import LabelledImages
+from condvae.data.sources import load_data
+from condvae.evaluation.judge import JudgeTraining, save_judge, train_judge
+from condvae.images import unit
 
 
 def tensors(part: LabelledImages) -> tuple[torch.Tensor, torch.Tensor]:

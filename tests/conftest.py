@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from condvae import cli, judge
-from condvae.checkpoint import Run, load
+from condvae.cli import main as cli
 from condvae.config import Config, load_recipe
-from condvae.data import Dataset, LabelledImages, load_data
-from condvae.model import CVAE
-from condvae.study import Study, autoencoder_folder
+from condvae.data.dataset import Dataset, LabelledImages
+from condvae.data.sources import load_data
+from condvae.evaluation import judge
+from condvae.evaluation.study import Study, autoencoder_folder
+from condvae.model.cvae import CVAE
+from condvae.model.saving import load
+from condvae.run import Run
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 SHORT = {"max_epochs": 1, "limit_train_batches": 200}
@@ -44,7 +47,7 @@ def bars() -> Dataset:
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory, mnist: Dataset) -> Run:
     """The experiment on real MNIST, cut short: the CVAE with the plain autoencoder beside it."""
-    from condvae.training import fit
+    from condvae.training.fit import fit
 
     path = tmp_path_factory.mktemp("runs") / "paper"
     fit(Config(trainer=SHORT), path, mnist)
@@ -98,7 +101,7 @@ def hear_interrupts() -> None:
 
 
 @pytest.fixture
-def condvae(capsys: pytest.CaptureFixture[str]) -> Cli:
+def command(capsys: pytest.CaptureFixture[str]) -> Cli:
     return Cli(capsys)
 
 
@@ -112,7 +115,7 @@ def quick_judge(monkeypatch: pytest.MonkeyPatch) -> None:
 def few_points() -> Iterator[None]:
     """t-SNE of few images, as its cost is no subject of the tests."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr("condvae.gallery.TSNE_IMAGES", 300)
+        monkeypatch.setattr("condvae.report.figures.TSNE_IMAGES", 300)
         yield
 
 

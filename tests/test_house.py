@@ -13,17 +13,17 @@ import condvae
 PACKAGE = Path(condvae.__file__).parent
 DESIGN = PACKAGE.parent / "docs" / "design.md"
 HOMES = {
-    "lightning": {"trainer", "training"},
+    "lightning": {"training"},
     "av": {"explorer"},
     "fastapi": {"explorer"},
     "fastapi_offline": {"explorer"},
     "gradio": {"explorer"},
-    "matplotlib": {"figures"},
+    "matplotlib": {"report"},
     "pydantic": {"explorer"},
-    "sklearn": {"density", "gallery", "styles"},
-    "torchmetrics": {"evaluate", "features", "nats"},
+    "sklearn": {"inference", "report", "evaluation"},
+    "torchmetrics": {"evaluation"},
     "uvicorn": {"explorer"},
-    "zuko": {"priors"},
+    "zuko": {"model"},
 }
 
 
@@ -96,8 +96,8 @@ HEAVY = {"torch", "lightning", "pytorch_lightning", "gradio", "matplotlib", "skl
     "code",
     [
         "import condvae",
-        "from condvae.cli import main; main(['--help'])",
-        "from condvae.cli import main; main([])",
+        "from condvae.cli.main import main; main(['--help'])",
+        "from condvae.cli.main import main; main([])",
     ],
 )
 def test_start_up_loads_nothing_heavy(code: str) -> None:

@@ -12,8 +12,7 @@ from fastapi.responses import JSONResponse
 
 from condvae.errors import CondvaeError, InputError
 from condvae.explorer.animation import gif, mp4
-from condvae.explorer.session import Encoded, Session
-from condvae.explorer.wire import (
+from condvae.explorer.schemas import (
     Decode,
     Encode,
     Format,
@@ -26,6 +25,7 @@ from condvae.explorer.wire import (
     View,
     images_as,
 )
+from condvae.explorer.session import Encoded, Session
 
 Result = TypeVar("Result")
 FEW = 50  # images that are decoded on the event loop, as handing them to a thread takes longer than they do
@@ -184,7 +184,7 @@ def make_routes(session: Session) -> APIRouter:
         """What a view shows, as a figure."""
 
         def work() -> bytes:
-            from condvae.explorer.views import figure_of  # and matplotlib, which the page's start need not wait for
+            from condvae.explorer.views import figure_of
 
             return figure_of(view, session, body, format)
 

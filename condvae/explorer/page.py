@@ -8,8 +8,8 @@ from typing import get_args
 import gradio as gr
 from fastapi import FastAPI
 
+from condvae.explorer.schemas import View
 from condvae.explorer.session import Session
-from condvae.explorer.wire import View
 
 STATIC = Path(str(files("condvae"))) / "explorer" / "static"
 VIEWS = get_args(View)

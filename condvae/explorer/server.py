@@ -17,11 +17,11 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 
+from condvae.evaluation.study import Study
 from condvae.explorer.api import add_errors, make_routes
 from condvae.explorer.options import MEGABYTE, Options
 from condvae.explorer.page import STATIC, add_page
 from condvae.explorer.session import Session
-from condvae.study import Study
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -11,17 +11,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from condvae.claims import load_claims
+from condvae.data.attributes import MEASURES
+from condvae.data.prepare import Habits, habits_of, open_picture, prepare
 from condvae.errors import CondvaeError, InputError
-from condvae.evaluate import load_evaluation
-from condvae.explorer.latent import OVERLAYS, LatentMap
-from condvae.explorer.prepare import Habits, habits_of, open_picture, prepare
-from condvae.explorer.wire import Overlay, Stop
-from condvae.features import nearest
-from condvae.inputs import Attributes, Labels, as_conditions, as_vectors, common_size, with_changes
-from condvae.metrics import MEASURES
-from condvae.sampling import conditions_of, decode, draw_pixels, encode_moments, interpolate, unit
-from condvae.study import Study
+from condvae.evaluation.claims import load_claims
+from condvae.evaluation.distances import nearest
+from condvae.evaluation.evaluate import load_evaluation
+from condvae.evaluation.study import Study
+from condvae.explorer.latent_map import OVERLAYS, LatentMap
+from condvae.explorer.schemas import Overlay, Stop
+from condvae.images import unit
+from condvae.inference.batched import decode, draw_pixels, encode_moments
+from condvae.inference.inputs import (
+    Attributes,
+    Labels,
+    as_conditions,
+    as_vectors,
+    common_size,
+    conditions_of,
+    with_changes,
+)
+from condvae.inference.operations import interpolate
 
 TYPICAL = 500  # training images that show how images lie in their frame
 Images = NDArray[np.uint8]  # (B, C, H, W)

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from condvae.errors import InputError
+from condvae.explorer.schemas import State
 from condvae.explorer.session import Session
-from condvae.explorer.wire import State
-from condvae.figures import figure_bytes, grids, latent_map, tiles
-from condvae.inputs import as_vectors
-from condvae.sampling import generate
+from condvae.inference.inputs import as_vectors
+from condvae.inference.operations import generate
+from condvae.report.plots import figure_bytes, grids, latent_map, tiles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -217,7 +217,7 @@ def _evidence_code(scene: Scene) -> str:
         "titles = [f'{name}\\n{distance:.3f}' for name, distance in zip(names, distances[0])]",
     ]
     drawn = "tiles(np.concatenate([image, train.images[chosen]])[None], ['generated', *titles])"
-    imports = "from condvae.features import nearest\n"
+    imports = "from condvae.evaluation.distances import nearest\n"
     return _script(scene, "tiles", "\n".join(lines), drawn, "import numpy as np\nimport torch\n", imports)
 
 
@@ -251,12 +251,12 @@ def _numbered(count: int) -> list[str]:
 def _script(scene: Scene, figure: str, body: str, drawn: str, libraries: str = "", imports: str = "") -> str:
     name = FILES[figure]
     return (
-        f"from pathlib import Path\n\n{libraries}\nimport condvae\n{imports}from condvae.figures import save_figure, "
+        f"from pathlib import Path\n\n{libraries}\nimport condvae\n{imports}from condvae.report.plots import save_figure, "
         f"{figure}\n\nmodel = condvae.load({scene.session.source})\n{body}\nsave_figure({drawn}, Path('{name}.png'))\n"
     ).replace("\n\n\nimport", "\n\nimport")
 
 
-MAP = "from condvae.explorer.latent import LatentMap\n"
+MAP = "from condvae.explorer.latent_map import LatentMap\n"
 FILES = {"tiles": "images", "grids": "compare", "latent_map": "map"}
 FIGURES: dict[str, Callable[[Scene], "Figure"]] = {
     "generate": _generate,

@@ -1,0 +1,152 @@
+"""Many images on disk: written shard by shard so that an interrupted job goes on, and read back a piece at a time.
+
+A shard is written whole and then counted in a small JSON file that also says how it was made, so that a job with other
+settings does not mix its files with these.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from glob import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from condvae.errors import InputError
+from condvae.images import read_image
+
+CONTACT_SHEET = "contact-sheet.png"  # beside the images, and not one of them
+
+
+SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class Piece(NamedTuple):
+    """Some images of a source.
+
+    Attributes:
+        images: uint8 (B, C, H, W).
+        labels: the class name of each; None where the source does not say.
+        files: what each is called in its source.
+    """
+
+    images: NDArray[np.uint8]
+    labels: list[str] | None
+    files: list[str]
+
+
+class Folder:
+    """A folder of image files, in a folder for each label, or all in one.
+
+    Raises:
+        InputError: there is no such folder, or no image in it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_dir():
+            raise InputError(f"There is no folder {path}. Name a folder of images, or a path ending in .npz.")
+        inner = sorted(folder.name for folder in path.iterdir() if folder.is_dir())
+        self.path, self.has_labels = path, bool(inner)
+        self.files = [str(Path(name) / file) for name in inner or [""] for file in image_names(path / name)]
+        if not self.files:
+            raise InputError(f"{path} has no images. Known: files ending in {', '.join(sorted(SUFFIXES))}.")
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def read(self, start: int, stop: int, shape: tuple[int, int, int]) -> Piece:
+        """The images from number `start` to before `stop`, which must have the shape (C, H, W).
+
+        Raises:
+            InputError: one cannot be read, or has another size.
+        """
+        files = self.files[start:stop]
+        labels = [Path(file).parent.name for file in files] if self.has_labels else None
+        return Piece(np.stack([read_image(self.path / file, shape) for file in files]), labels, files)
+
+
+def image_names(folder: Path) -> list[str]:
+    """The names of the image files in a folder, in order."""
+    names = (file.name for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    return sorted(name for name in names if name != CONTACT_SHEET)
+
+
+class Archive:
+    """A .npz file with the arrays `images`, uint8 (N, C, H, W), and `labels`, or numbered ones of that name.
+
+    Raises:
+        InputError: there is no such file, or it is no such archive.
+    """
+
+    def __init__(self, path: Path) -> None:
+        numbered = sorted(path.parent.glob(f"{escape(path.stem)}-[0-9][0-9][0-9][0-9][0-9].npz"))
+        self.parts = [path] if path.is_file() else numbered
+        if not self.parts:
+            raise InputError(f"There is no {path}, nor {path.stem}-00000.npz beside it. Name a file that is there.")
+        self.ends = np.cumsum([self._count(file) for file in self.parts])
+        self.files = [file.name for file in self.parts]
+        self.opened: tuple[Path, Arrays] | None = None
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def read(self, start: int, stop: int, shape: tuple[int, int, int]) -> Piece:
+        """The images from number `start` to before `stop`, which must have the shape (C, H, W).
+
+        Raises:
+            InputError: they are no uint8 images of that shape.
+        """
+        images: list[NDArray[np.uint8]] = []
+        labels: list[str] = []
+        first, last = np.searchsorted(self.ends, [start, stop - 1], side="right")
+        for file, end in zip(self.parts[first : last + 1], self.ends[first : last + 1].tolist(), strict=True):
+            if self.opened is None or self.opened[0] != file:
+                self.opened = file, self._arrays(file)
+            arrays = self.opened[1]
+            if arrays["images"].dtype != np.uint8 or arrays["images"].shape[1:] != shape:
+                raise InputError(
+                    f"{file} holds images of type {arrays['images'].dtype} and shape {arrays['images'].shape}; this "
+                    f"model takes uint8 (N, {', '.join(map(str, shape))})."
+                )
+            begin = end - len(arrays["images"])
+            own = slice(max(start - begin, 0), stop - begin)
+            images.append(arrays["images"][own])
+            labels += arrays["labels"][own].astype(str).tolist() if "labels" in arrays else []
+        if len(labels) not in (0, stop - start):
+            raise InputError(
+                f"Of {self.files[first]} to {self.files[last]} only some have labels. All need them, or none."
+            )
+        return Piece(np.concatenate(images), labels or None, [str(number) for number in range(start, stop)])
+
+    @staticmethod
+    def _count(file: Path) -> int:
+        with _archive(file) as arrays:
+            return len(arrays["labels" if "labels" in arrays else "images"])  # the labels are quicker to read
+
+    @staticmethod
+    def _arrays(file: Path) -> Arrays:
+        with _archive(file) as archive:
+            arrays = {name: archive[name] for name in ("images", "labels") if name in archive}
+        if len({len(array) for array in arrays.values()}) > 1:
+            raise InputError(f"{file} has {len(arrays['images'])} images and {len(arrays['labels'])} labels. Mend it.")
+        return arrays
+
+
+@contextmanager
+def _archive(file: Path) -> Iterator[Any]:
+    try:
+        with np.load(file) as archive:
+            if "images" not in archive or ("labels" in archive and archive["labels"].ndim != 1):
+                raise InputError(
+                    f"{file} has no array 'images', or labels that are no list. Write it as 'condvae generate' does."
+                )
+            yield archive
+    except InputError:
+        raise
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:  # TypeError: from numpy.save, not savez
+        raise InputError(f"{file} cannot be read as an archive of arrays ({error}). Mend or remove it.") from error

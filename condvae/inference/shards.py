@@ -1,0 +1,97 @@
+"""TODO."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from condvae.errors import StorageError
+from condvae.files import replacing, require_empty, write_text
+from condvae.inference.pictures import Arrays
+
+
+@dataclass(frozen=True)
+class Job:
+    """Files that are made shard by shard.
+
+    Attributes:
+        out: a folder; or a path ending in .npz, which gets numbered where there is more than one shard.
+        settings: what decides the content, as JSON has it.
+        total: how many items there are.
+        shard: how many of them are made at once.
+    """
+
+    out: Path
+    settings: dict[str, Any]
+    total: int
+    shard: int
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether the output is .npz files rather than a folder."""
+        return self.out.suffix == ".npz"
+
+    @property
+    def record(self) -> Path:
+        """The JSON file with the settings and the number of items done."""
+        return self.out.with_suffix(".json") if self.is_archive else self.out / "made.json"
+
+    def do(self, make: Callable[[int, int], Arrays], write: Callable[[int, Arrays], None]) -> None:
+        """Make and write every shard that is not there yet.
+
+        Args:
+            make: from the first item's number and the one after the last to the arrays of a shard.
+            write: from the first item's number and these arrays to files.
+
+        Raises:
+            StorageError: there is something else at `out`, or it cannot be written.
+        """
+        done = self._done()
+        with tqdm(total=self.total, initial=done, unit=" images", unit_scale=True, disable=None) as bar:
+            for start in range(done, self.total, self.shard):
+                stop = min(start + self.shard, self.total)
+                arrays = make(start, stop)
+                if start == 0:
+                    self._write_record(0)  # so that what an interruption leaves of the first shard is known
+                write(start, arrays)
+                self._write_record(stop)
+                bar.update(stop - start)
+
+    def write_archive(self, start: int, arrays: Arrays) -> None:
+        """Write a shard as a .npz file, not compressed, which would take longer than drawing the images."""
+        with replacing(self._file(start)) as aside, aside.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+
+    def _write_record(self, done: int) -> None:
+        write_text(self.record, json.dumps({**self._made(), "done": done}, indent=1) + "\n")
+
+    def _made(self) -> dict[str, Any]:
+        return {**self.settings, "images": self.total}
+
+    def _file(self, start: int) -> Path:
+        if self.total <= self.shard:
+            return self.out
+        return self.out.with_name(f"{self.out.stem}-{start // self.shard:05d}.npz")
+
+    def _done(self) -> int:
+        if not self.record.exists():
+            require_empty(self._file(0) if self.is_archive else self.out)
+            return 0
+        try:
+            before = json.loads(self.record.read_text("utf-8"))
+            done = int(before.pop("done"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StorageError(f"{self.record} cannot be read ({error!r}). Choose another --out.") from error
+        now = self._made()
+        for name in {**before, **now}:
+            if before.get(name) != now.get(name):
+                raise StorageError(
+                    f"{self.record} says that what is there was made with {name} = {before.get(name)!r}, not "
+                    f"{now.get(name)!r}. Choose another --out."
+                )
+        shards = range(0, done, self.shard) if self.is_archive else ()
+        return next((start for start in shards if not self._file(start).exists()), done)

@@ -1,0 +1,110 @@
+"""What a model is conditioned on, to the condition vector y, and names to numbers and back.
+
+The conditions of an image are a row of numbers, one for each condition: the number of a class, or the value of an
+attribute; not a number (NaN) where it is not given.
+"""
+
+import operator
+from collections.abc import Sequence
+from typing import SupportsIndex
+
+import torch
+from torch import Tensor, nn
+
+from condvae.errors import ConfigError, InputError, unknown
+from condvae.schema import Attribute, Schema
+
+
+class Conditions(nn.Module):
+    """Rows of conditions (B, D) to condition vectors (B, Y).
+
+    A class becomes a one-hot vector; a number its distance from the mean in standard deviations, with a 1 beside it. A
+    condition that is not given becomes zeros.
+
+    Args:
+        names: the conditions, in their order.
+        schema: what the data has.
+        dropout: probability of hiding all conditions of an image in training and, where there are several, of hiding
+            each by itself.
+
+    Attributes:
+        variables: the conditions, D of them; the label is the first, if it is there.
+        classes: names of the labels to choose from; empty for a model without labels.
+        width: Y, the length of the condition vector; 0 for an unconditional model.
+        optional: whether the model was trained to do without its conditions.
+
+    Raises:
+        ConfigError: a condition is not known.
+    """
+
+    def __init__(self, names: Sequence[str], schema: Schema, dropout: float = 0.0) -> None:
+        super().__init__()
+        known = {item.name: item for item in (Attribute("label", schema.classes), *schema.attributes)}
+        for name in names:
+            if name not in known:
+                raise ConfigError(unknown("condition", name, known))
+        self.variables = tuple(known[name] for name in names)
+        self.classes = schema.classes if "label" in names else ()
+        self.width = sum(len(variable.classes) or 2 for variable in self.variables)
+        self.dropout = dropout
+
+    @property
+    def optional(self) -> bool:
+        return self.dropout > 0
+
+    @property
+    def typical(self) -> dict[str, float | str]:
+        """A value for each condition but the label: the mean of a number, the first of some classes."""
+        others = [variable for variable in self.variables if variable.name != "label"]
+        return {item.name: item.classes[0] if item.classes else item.mean for item in others}
+
+    def forward(self, given: Tensor) -> Tensor:
+        """Rows (B, D), or (B,) where there is one condition, to vectors (B, Y); (B, 0) for an unconditional model."""
+        if not self.variables:
+            return torch.zeros(len(given), 0, device=given.device)
+        rows = given.view(len(given), -1)
+        if self.training and self.dropout:
+            hidden = torch.rand(len(rows), 1, device=rows.device) < self.dropout
+            if len(self.variables) > 1:
+                hidden = hidden | (torch.rand(rows.shape, device=rows.device) < self.dropout)
+            rows = rows.float().masked_fill(hidden, torch.nan)
+        columns = zip(self.variables, rows.unbind(1), strict=True)
+        return torch.cat([_vector(variable, column) for variable, column in columns], 1)
+
+    def index(self, label: str | SupportsIndex) -> int:
+        """The number of a label by its name, or by its number from 0.
+
+        Raises:
+            InputError: there is no such label.
+        """
+        if not self.classes:
+            raise InputError(f"Label {label!r} was given to a model without labels. Leave the label out.")
+        return class_index("label", label, self.classes)
+
+
+def class_index(kind: str, given: str | SupportsIndex, classes: Sequence[str]) -> int:
+    """The number of a class by its name, or by its number from 0.
+
+    Raises:
+        InputError: there is no such class.
+    """
+    if isinstance(given, str) and given in classes:
+        return classes.index(given)
+    if isinstance(given, str) and given.isdecimal() and int(given) < len(classes):  # from command line or file
+        return int(given)
+    if isinstance(given, SupportsIndex) and 0 <= operator.index(given) < len(classes):
+        return operator.index(given)
+    raise InputError(
+        f"There is no {kind} {given!r}. Choose one of {', '.join(classes)}, or a number from 0 to {len(classes) - 1}."
+    )
+
+
+def _vector(variable: Attribute, column: Tensor) -> Tensor:
+    if not variable.classes:
+        missing = column.isnan()
+        standard = (column - variable.mean) / variable.sd
+        return torch.stack([standard.masked_fill(missing, 0), 1 - missing.to(standard.dtype)], 1)
+    count = len(variable.classes)
+    # not nn.functional.one_hot, which looks at the labels first, so that a CPU has to wait
+    table = torch.eye(count + 1, count, device=column.device)
+    return nn.functional.embedding(column.nan_to_num(nan=count).long(), table)

@@ -1,0 +1,155 @@
+"""TODO."""
+
+import csv
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from condvae.config import Config
+from condvae.errors import CondvaeError, RunError
+from condvae.files import replacing, write_text
+
+FORMAT = 1
+PRETRAINED = Path(str(files("condvae"))) / "pretrained"  # the run of a small model that ships with the package
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder.
+
+    Attributes:
+        path: the folder.
+    """
+
+    path: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """Lightning's checkpoint of the last completed epoch."""
+        return self.path / "cvae.ckpt"
+
+    @property
+    def config_file(self) -> Path:
+        """Every setting of the run; it works as a recipe."""
+        return self.path / "config.yaml"
+
+    @property
+    def description(self) -> Path:
+        """What the finished model is: format version, settings, schema and record of training."""
+        return self.path / "model.json"
+
+    @property
+    def weights(self) -> Path:
+        """The weights of the finished model."""
+        return self.path / "model.safetensors"
+
+    @property
+    def mixture(self) -> Path:
+        """The ex-post density of the finished model's codes."""
+        return self.path / "mixture.safetensors"
+
+    @property
+    def evaluation(self) -> Path:
+        """What was measured of the finished model."""
+        return self.path / "evaluation.json"
+
+    @property
+    def metrics_file(self) -> Path:
+        """What was measured during training."""
+        return self.path / "metrics.csv"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether training is complete."""
+        return self.description.is_file()
+
+    @property
+    def is_started(self) -> bool:
+        """Whether training has begun here, so that it can be resumed."""
+        return self.config_file.is_file()
+
+    def require_started(self) -> None:
+        """Make sure that there is a run to go on with.
+
+        Raises:
+            RunError: there is none.
+        """
+        if not self.is_started:
+            raise RunError(
+                f"{self.path} is no run folder: it has no config.yaml. Name a folder that 'condvae train' made."
+            )
+
+    def config(self) -> Config:
+        """The settings of the run, from config.yaml.
+
+        Raises:
+            RunError: config.yaml is missing or damaged.
+        """
+        self.require_started()
+        try:
+            return Config.from_dict(yaml.safe_load(self.config_file.read_text("utf-8")))
+        except (OSError, yaml.YAMLError, CondvaeError) as error:
+            raise RunError(f"{self.config_file} cannot be used: {error} Mend it, or train again.") from error
+
+    def write_config(self, config: Config) -> None:
+        """Write config.yaml.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        write_text(self.config_file, yaml.safe_dump(config.to_dict(), sort_keys=False))
+
+    def describe(self) -> dict[str, Any]:
+        """model.json: `format`, `config`, `schema`, `record` (when, how long, on what it was trained), and `sha256` of
+        the weights.
+
+        Raises:
+            RunError: the folder is missing, the run is unfinished, or its format is newer than this condvae's.
+        """
+        if not self.path.is_dir():
+            raise RunError(f"There is no run folder {self.path}. Train one with 'condvae train --out {self.path}'.")
+        if not self.is_finished:
+            self.require_started()
+            raise RunError(
+                f"The run in {self.path} is not finished. Finish it with 'condvae train --resume {self.path}'."
+            )
+        try:
+            description: dict[str, Any] = json.loads(self.description.read_text("utf-8"))
+            version = int(description["format"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{self.description} is damaged ({error!r}). Restore it, or train again.") from error
+        if version > FORMAT:
+            raise RunError(
+                f"The run in {self.path} has format version {version}; this condvae reads up to version {FORMAT}. "
+                "Upgrade with 'pip install --upgrade condvae'."
+            )
+        return description
+
+    def history(self) -> list[dict[str, float]]:
+        """The rows of metrics.csv, in order: what was measured at each logged step; none if there is no such file.
+
+        Raises:
+            RunError: metrics.csv is damaged.
+        """
+        if not self.metrics_file.is_file():
+            return []
+        try:
+            with self.metrics_file.open(encoding="utf-8", newline="") as file:
+                return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(f"{self.metrics_file} cannot be read ({error}). Restore it, or delete it.") from error
+
+    def write_history(self, rows: list[dict[str, float]]) -> None:
+        """Write metrics.csv.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        with replacing(self.metrics_file) as aside, aside.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, sorted({key for row in rows for key in row}))
+            writer.writeheader()
+            writer.writerows(rows)

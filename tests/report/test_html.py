@@ -1,0 +1,87 @@
+"""The report: one file that opens offline and says what was measured."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from condvae.cli import main as cli
+from condvae.evaluation.claims import assess
+from condvae.evaluation.evaluate import QUICK, evaluate
+from condvae.evaluation.study import Study
+from condvae.report.html import report_figures
+from condvae.report.text import summary
+from condvae.run import Run
+
+
+class Links(HTMLParser):
+    """Everything a page would load, and its text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += f" {data}"
+
+
+@pytest.fixture(scope="module")
+def page(study: Study) -> Links:
+    assert cli.main(["report", str(study.run.path)]) == 0
+    links = Links()
+    links.feed((study.run.path / "report.html").read_text("utf-8"))
+    return links
+
+
+def test_it_is_self_contained(page: Links, study: Study) -> None:
+    assert len(page.sources) == len(report_figures(study)) == 8
+    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
+    content = (study.run.path / "report.html").read_text("utf-8")
+    assert not re.search(r"https?://|@import|url\(", content)
+
+
+def test_it_says_what_was_trained_and_measured(page: Links, study: Study) -> None:
+    evaluation = json.loads((study.run.path / "evaluation.json").read_text("utf-8"))
+    claims = json.loads((study.run.path / "claims.json").read_text("utf-8"))
+    text = " ".join(page.text.split())
+    for wanted in (
+        "conditional variational autoencoder with 2 latent dimensions",
+        "1,143,828",
+        f"{evaluation['reconstruction']['mse']['value']:.4f}",
+        "training.learning_rate 0.001",
+        "model.encoder [512, 256, 128]",
+        "trainer.max_epochs 1",
+        "lightning 2.",
+        "judge-mnist, 99.67% on 10,000 real test images",
+        "1,137,427 parameters",
+        *(claim["statement"] for claim in claims),
+        *(claim["verdict"] for claim in claims),
+    ):
+        assert wanted in text, wanted
+
+
+def test_figures_are_left_in_the_run(page: Links, study: Study) -> None:
+    names = {path.stem for path in (study.run.path / "figures").glob("*.png")}
+    assert names >= {"style", "compare", "tsne", "manifold", "latent", "reconstructions", "curves", "radius"}
+
+
+def test_report_of_the_autoencoder(study: Study) -> None:
+    autoencoder = Study(Run(study.run.path / "autoencoder"))
+    assert report_figures(autoencoder) == [
+        "style",
+        "compare",
+        "manifold",
+        "latent",
+        "reconstructions",
+        "curves",
+        "tsne",
+    ]
+    evaluation = evaluate(autoencoder, QUICK)
+    text = summary(evaluation, assess(autoencoder, evaluation))
+    assert "reconstruction error" in text
+    assert "claim" not in text
