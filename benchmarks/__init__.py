@@ -1,1 +1,1 @@
-"""Benchmarks: each prints a table and writes JSON. Speeds are ratios of sides that run in turn."""
+"""Benchmarks. Each prints tables and writes them as JSON. Speeds are compared between sides measured in turn."""

@@ -1,4 +1,4 @@
-"""All benchmarks, one after the other: python -m benchmarks [--out FOLDER]."""
+"""Run all benchmarks one after the other: python -m benchmarks [--out FOLDER]"""
 
 from benchmarks import decoding, explorer, profile, quality, scaling, startup, training, tried
 from benchmarks.harness import arguments

@@ -1,4 +1,4 @@
-"""The time that training steps take, wherever Lightning takes them."""
+"""A callback that measures how long training steps take."""
 
 import time
 from math import nan
@@ -10,11 +10,11 @@ from benchmarks.harness import WARM_UP
 
 
 class Clock(pl.Callback):
-    """Times the training that ran last.
+    """Measures the last training in this process.
 
     Attributes:
-        per_step: seconds a step, the first WARM_UP steps of an epoch left out.
-        whole: seconds from the start of the first step to the end of the last one.
+        per_step: seconds per step, without the first WARM_UP steps of each epoch.
+        whole: seconds from the start of the first step to the end of the last step.
     """
 
     per_step = nan

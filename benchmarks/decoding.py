@@ -1,13 +1,15 @@
-"""From labels and latent vectors to images and back: one from Python, many from and to files, and a million to disk.
+"""Drawing and encoding images: one from Python, many to and from files, and a million to disk.
 
-The floor is the matrix products of decoder or encoder alone. Untrained weights do: speed does not depend on them.
+The floor is the matrix products of the decoder or the encoder alone. The weights are untrained, because the speed does
+not depend on them.
 """
 
 import itertools
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 import torch
 
 from benchmarks.floor import Floor, linear_layers, seconds_each
-from benchmarks.harness import Tables, arguments, in_turn, publish, ratio, spread, watched
+from benchmarks.harness import Tables, Usage, arguments, in_turn, publish, ratio, spread, watched
 from condvae.config import load_recipe
 from condvae.inference.batched import CHUNK, draw_pixels
 from condvae.inference.bulk import encode_files, generate_files
@@ -27,69 +29,89 @@ from condvae.schema import Schema
 
 ONE = "condvae.generate(model, '3', z=[0.5, -1.0])"
 DIGITS = Schema((1, 28, 28), tuple("0123456789"))
+Measured = Mapping[str, Sequence[float]]
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     options = arguments(__doc__, argv, segments=7, images=100_000, files=2000, single=500, million=1_000_000)
     config = load_recipe("paper")
     model = CVAE(config.model, DIGITS).eval()
-    one = Floor(linear_layers(model.likelihood), 1)
-    decoder, encoder = (Floor(linear_layers(part), CHUNK) for part in (model.likelihood, model.posterior))
-    z, labels = torch.randn(options.images, config.model.latent), torch.arange(options.images) % 10
-    chunks = -(-options.images // CHUNK)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder, new = Path(scratch), map(str, itertools.count())
-        run = Run(folder / "run")
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(Path(folder) / "run")
         save_model(run, model, config, {})
-        generate_files(run.path, folder / "images.npz", ["3"], count=options.images)
-        generate_files(run.path, folder / "images", ["3"], count=options.files)
-        single = in_turn(
-            {
-                "floor": median_of(one.forward, options.single),
-                ONE: median_of(lambda: generate(model, "3", z=[0.5, -1.0]), options.single),
-            },
-            options.segments,
-        )
-        decoding = in_turn(
-            {
-                "floor": timed(lambda: decoder.forward(chunks), options.images),
-                "draw_pixels, in memory": timed(lambda: draw_pixels(model, z, labels), options.images),
-                "generate to .npz files": timed(
-                    lambda: generate_files(run.path, folder / f"{next(new)}.npz", ["3"], count=options.images),
-                    options.images,
-                ),
-                "generate to PNG files": timed(
-                    lambda: generate_files(run.path, folder / next(new), ["3"], count=options.files), options.files
-                ),
-            },
-            options.segments,
-        )
-        encoding = in_turn(
-            {
-                "floor": timed(lambda: encoder.forward(chunks), options.images),
-                "encode from .npz files": timed(
-                    lambda: encode_files(run.path, folder / "images.npz", folder / f"{next(new)}.npz"), options.images
-                ),
-                "encode from PNG files": timed(
-                    lambda: encode_files(run.path, folder / "images", folder / f"{next(new)}.npz"), options.files
-                ),
-            },
-            options.segments,
-        )
-        each = -(-options.million // 10)
-        command = [sys.executable, "-m", "condvae", "generate", str(run.path), "--label", *DIGITS.classes]
-        usage = watched([*command, "--count", str(each), "--out", f"{scratch}/million.npz"])
+        single = one_image(model, options)
+        decoding = many_images(model, run, options)
+        encoding = many_codes(model, run, options)
+        usage = whole_command(run, options.million)
     tables: Tables = {
         "One image, median, in milliseconds": rows(single, 1e3),
         "Decoding, microseconds per image": rows(decoding, 1e6),
         "Encoding, microseconds per image": rows(encoding, 1e6),
-        f"condvae generate, {10 * each:,} images, whole process": [usage.row()],
+        f"condvae generate, {options.million:,} images, whole process": [usage.row()],
     }
     return publish("decoding", options.out, tables, single=single, decoding=decoding, encoding=encoding, million=usage)
 
 
-def rows(measured: Mapping[str, Sequence[float]], factor: float) -> list[dict[str, Any]]:
-    """A table of sides, the first of them the floor; seconds times `factor`."""
+def one_image(model: CVAE, options: Namespace) -> Measured:
+    """Seconds for one image from Python."""
+    floor = Floor(linear_layers(model.likelihood), 1)
+    sides = {
+        "floor": median_of(floor.forward, options.single),
+        ONE: median_of(lambda: generate(model, "3", z=[0.5, -1.0]), options.single),
+    }
+    return in_turn(sides, options.segments)
+
+
+def many_images(model: CVAE, run: Run, options: Namespace) -> Measured:
+    """Seconds per image, in memory and to files."""
+    floor = Floor(linear_layers(model.likelihood), CHUNK)
+    z, labels = torch.randn(options.images, model.config.latent), torch.arange(options.images) % len(DIGITS.classes)
+    new = new_names(run)
+    sides = {
+        "floor": timed(lambda: floor.forward(-(-options.images // CHUNK)), options.images),
+        "draw_pixels, in memory": timed(lambda: draw_pixels(model, z, labels), options.images),
+        "generate to .npz files": timed(
+            lambda: generate_files(run.path, Path(f"{next(new)}.npz"), ["3"], count=options.images), options.images
+        ),
+        "generate to PNG files": timed(
+            lambda: generate_files(run.path, Path(next(new)), ["3"], count=options.files), options.files
+        ),
+    }
+    return in_turn(sides, options.segments)
+
+
+def many_codes(model: CVAE, run: Run, options: Namespace) -> Measured:
+    """Seconds per image to encode it from files."""
+    floor = Floor(linear_layers(model.posterior), CHUNK)
+    new = new_names(run)
+    archive, folder = Path(f"{next(new)}.npz"), Path(next(new))
+    generate_files(run.path, archive, ["3"], count=options.images)
+    generate_files(run.path, folder, ["3"], count=options.files)
+    sides = {
+        "floor": timed(lambda: floor.forward(-(-options.images // CHUNK)), options.images),
+        "encode from .npz files": timed(
+            lambda: encode_files(run.path, archive, Path(f"{next(new)}.npz")), options.images
+        ),
+        "encode from PNG files": timed(lambda: encode_files(run.path, folder, Path(f"{next(new)}.npz")), options.files),
+    }
+    return in_turn(sides, options.segments)
+
+
+def whole_command(run: Run, images: int) -> Usage:
+    """Time and memory of `condvae generate` for this many images, the same number of each label."""
+    labels, each = DIGITS.classes, str(images // len(DIGITS.classes))
+    command = [sys.executable, "-m", "condvae", "generate", str(run.path), "--label", *labels]
+    return watched([*command, "--count", each, "--out", f"{next(new_names(run))}.npz"])
+
+
+def new_names(run: Run) -> Iterator[str]:
+    """Paths beside a run that do not exist yet."""
+    taken = len(list(run.path.parent.iterdir()))
+    return (str(run.path.parent / str(number)) for number in itertools.count(taken))
+
+
+def rows(measured: Measured, factor: float) -> list[dict[str, Any]]:
+    """A table of sides, with seconds times `factor`. One side is the floor."""
     return [
         {
             "side": name,
@@ -101,12 +123,12 @@ def rows(measured: Mapping[str, Sequence[float]], factor: float) -> list[dict[st
 
 
 def timed(action: Callable[[], Any], count: int) -> Callable[[], float]:
-    """An action on `count` images as a side that is measured: seconds per image."""
+    """A side that measures an action on `count` images, in seconds per image."""
     return lambda: seconds_each(action, 1) / count
 
 
 def median_of(action: Callable[[], Any], times: int) -> Callable[[], float]:
-    """An action as a side that is measured: the median seconds of many calls, each timed."""
+    """A side that measures an action many times, and gives the median of the seconds."""
 
     def side() -> float:
         seconds = []

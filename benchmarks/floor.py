@@ -1,4 +1,4 @@
-"""The floor: only the matrix products of a model, each on operands of its own."""
+"""The floor of a comparison: the matrix products of a model and nothing else."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,11 +11,11 @@ from benchmarks.harness import WARM_UP
 
 
 class Floor:
-    """The matrix products of linear layers, in the order given.
+    """The matrix products of linear layers, in the given order. Each product has its own operands.
 
     Args:
         layers: the linear layers.
-        batch_size: rows of each input.
+        batch_size: number of rows of each input.
     """
 
     def __init__(self, layers: Sequence[nn.Linear], batch_size: int) -> None:
@@ -24,13 +24,13 @@ class Floor:
         self.gradients = [torch.randn(batch_size, layer.out_features) for layer in layers]
 
     def forward(self, times: int = 1) -> None:
-        """One product a layer: its output."""
+        """One product for each layer: its output."""
         for _ in range(times):
             for weight, x in zip(self.weights, self.inputs, strict=True):
                 x @ weight.T
 
     def backward(self) -> None:
-        """Two products a layer: the gradients of its weights and of its input, which nobody asks of the first layer."""
+        """The gradient of the weights of each layer, and the gradient of the input of each layer except the first."""
         for number, (weight, x, gradient) in enumerate(zip(self.weights, self.inputs, self.gradients, strict=True)):
             gradient.T @ x
             if number:
@@ -43,12 +43,12 @@ class Floor:
 
 
 def linear_layers(module: nn.Module) -> list[nn.Linear]:
-    """Every linear layer of a model, in order."""
+    """The linear layers of a model, in their order."""
     return [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
 
 
 def seconds_each(action: Callable[[], Any], times: int) -> float:
-    """Seconds that one call takes, from many in a row."""
+    """Seconds per call, averaged over many calls in a row."""
     for _ in range(min(WARM_UP, times)):
         action()
     started = time.perf_counter()

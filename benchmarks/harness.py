@@ -1,4 +1,4 @@
-"""What the benchmarks share: sides that run in turn, tables, and results with machine, versions and commit."""
+"""What the benchmarks share: sides that are measured in turn, tables, and results with machine, versions and commit."""
 
 import json
 import os
@@ -17,14 +17,13 @@ from typing import Any, NamedTuple
 import torch
 
 PACKAGES = ("condvae", "torch", "lightning", "pytorch-optimizer", "numpy", "gradio")
-WARM_UP = 20  # steps or calls before a clock starts
-
+WARM_UP = 20  # steps or calls before the clock starts
 
 Tables = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 class Spread(NamedTuple):
-    """Several measurements of one thing."""
+    """Median, minimum and maximum of several measurements of one quantity."""
 
     median: float
     low: float
@@ -35,14 +34,14 @@ class Spread(NamedTuple):
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """The median of some measurements, with the smallest and the largest."""
+    """Median, minimum and maximum of some measurements."""
     return Spread(median(values), min(values), max(values))
 
 
 def in_turn(sides: Mapping[str, Callable[[], float]], segments: int) -> dict[str, list[float]]:
     """Measure every side once in each of `segments` rounds, always in the same order.
 
-    A machine that is busy for a while slows all sides down alike, so that their ratio within a round stays right.
+    Other load on the machine slows all sides of a round down alike, so that their ratios within a round are fair.
     """
     measured: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(segments):
@@ -52,17 +51,17 @@ def in_turn(sides: Mapping[str, Callable[[], float]], segments: int) -> dict[str
 
 
 def ratio(numerator: Sequence[float], denominator: Sequence[float]) -> Spread:
-    """How many times larger one side is than another, round by round."""
+    """One side divided by another, round by round."""
     return spread([upper / lower for upper, lower in zip(numerator, denominator, strict=True)])
 
 
 def difference(one: Sequence[float], other: Sequence[float]) -> Spread:
-    """How much more one side is than another, round by round."""
+    """One side minus another, round by round."""
     return spread([upper - lower for upper, lower in zip(one, other, strict=True)])
 
 
 def step_rows(measured: Mapping[str, Sequence[float]], reference: str) -> list[dict[str, Any]]:
-    """A table of training steps, in seconds, each beside a reference and the floor, which are among them."""
+    """A table of training steps, measured in seconds. The reference and the floor are two of the sides."""
     return [
         {
             "side": name,
@@ -75,12 +74,12 @@ def step_rows(measured: Mapping[str, Sequence[float]], reference: str) -> list[d
 
 
 class Usage(NamedTuple):
-    """Time and memory of a whole process.
+    """Time and memory of a process.
 
     Attributes:
-        seconds: from start to end.
-        peak_mb: the most memory it held, in megabytes (10^6 bytes).
-        midway_mb: the most that it held in the first half of its time.
+        seconds: time from its start to its end.
+        peak_mb: peak of its resident memory, in megabytes (10^6 bytes).
+        midway_mb: peak of its resident memory in the first half of the time.
     """
 
     seconds: float
@@ -88,7 +87,7 @@ class Usage(NamedTuple):
     midway_mb: float
 
     def row(self) -> dict[str, str]:
-        """As a row of a table."""
+        """A row of a table."""
         return {
             "seconds": f"{self.seconds:.1f}",
             "peak memory, MB": f"{self.peak_mb:.0f}",
@@ -97,7 +96,7 @@ class Usage(NamedTuple):
 
 
 def watched(command: Sequence[str]) -> Usage:
-    """Run a command and watch the memory that it holds; on Linux only, NaN elsewhere."""
+    """Run a command and measure its time and memory. The memory is NaN on other systems than Linux."""
     started, held = time.perf_counter(), []
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         while process.poll() is None:
@@ -112,7 +111,7 @@ def watched(command: Sequence[str]) -> Usage:
 
 
 def resident_mb(pid: int) -> float:
-    """What memory a process holds, in megabytes; NaN where the system does not say."""
+    """The resident memory of a process, in megabytes. NaN on other systems than Linux."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text("utf-8").split()[1])
     except (OSError, IndexError):
@@ -121,7 +120,7 @@ def resident_mb(pid: int) -> float:
 
 
 def arguments(description: str | None, argv: Sequence[str] | None, **defaults: int) -> Namespace:
-    """The options of a benchmark: `--out FOLDER` and whole numbers, each with its default."""
+    """The options of a benchmark: `--out FOLDER`, and whole numbers with their defaults."""
     parser = ArgumentParser(description=description, allow_abbrev=False)
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks"), help="folder (default: %(default)s)")
     for name, default in defaults.items():
@@ -130,7 +129,7 @@ def arguments(description: str | None, argv: Sequence[str] | None, **defaults: i
 
 
 def publish(name: str, out: Path, tables: Tables, **measured: Any) -> dict[str, Any]:
-    """Print tables and write them, with everything measured, to `out`/`name`.json."""
+    """Print tables, and write them with all measurements to NAME.json in the folder `out`."""
     result = {"benchmark": name, **environment(), "tables": tables, "measured": measured}
     for title, rows in tables.items():
         print(f"\n{title}\n\n{markdown(rows)}", flush=True)
@@ -141,14 +140,14 @@ def publish(name: str, out: Path, tables: Tables, **measured: Any) -> dict[str, 
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows with the same keys as a Markdown table."""
+    """Rows, which have the same keys, as a Markdown table."""
     heads = list(rows[0])
     lines = [heads, ["---"] * len(heads), *([str(row[head]) for head in heads] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def environment() -> dict[str, Any]:
-    """When, on what machine, with which versions and from which commit a benchmark ran."""
+    """Date, commit, machine and versions of a benchmark."""
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "commit": _git("describe", "--always", "--dirty", "--abbrev=12"),

@@ -1,4 +1,4 @@
-"""The experiment as one usually writes it: what condvae's speed is compared with. It imports nothing of condvae."""
+"""The experiment as it is usually written, to compare the speed with. It does not use condvae."""
 
 import lightning.pytorch as pl
 import numpy as np
@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 
 class Images(Dataset[tuple[Tensor, int]]):
-    """One image at a time, by the steps of torchvision's MNIST and ToTensor: to a Pillow image and to a tensor."""
+    """One image at a time, with the steps of torchvision's MNIST and ToTensor: to a Pillow image, then to a tensor."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
         self.images, self.labels = torch.from_numpy(images[:, 0]), torch.from_numpy(labels)
@@ -24,10 +24,13 @@ class Images(Dataset[tuple[Tensor, int]]):
 
 
 def block(inputs: int, outputs: int) -> list[nn.Module]:
+    """A hidden layer with normalisation, activation and dropout."""
     return [nn.Linear(inputs, outputs), nn.LayerNorm(outputs), nn.ReLU(), nn.Dropout(0.25)]
 
 
 class PlainCVAE(pl.LightningModule):
+    """The model of recipe `paper`: a CVAE with two latent dimensions, trained with the squared error alone."""
+
     def __init__(self) -> None:
         super().__init__()
         self.encoder = nn.Sequential(*block(784 + 10, 512), *block(512, 256), *block(256, 128))
@@ -52,4 +55,5 @@ class PlainCVAE(pl.LightningModule):
 
 
 def loader(images: np.ndarray, labels: np.ndarray) -> DataLoader[tuple[Tensor, int]]:
+    """Shuffled batches of 100 images."""
     return DataLoader(Images(images, labels), batch_size=100, shuffle=True)

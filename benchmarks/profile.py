@@ -1,6 +1,6 @@
-"""Where the time of a training step goes: recipe `paper` through Lightning, under PyTorch's profiler.
+"""The time of a training step by kind of operation, for recipe `paper`, with PyTorch's profiler.
 
-The profiler itself slows the many small operations down, so its shares are a map, not a measurement.
+The profiler slows small operations down, so the shares are only approximate.
 """
 
 import sys

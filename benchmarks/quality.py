@@ -1,7 +1,7 @@
-"""Time to quality: ten epochs of the plain experiment, recipe `paper`, and recipe `fast`, over several seeds.
+"""Training time and test error of the plain experiment, recipe `paper` and recipe `fast`, with several seeds.
 
-Quality is the test MSE at the end of each training, a point that the recipe fixes beforehand; no training looks at the
-test images before its end. Time runs from the first step to the end of the last one.
+The test MSE is measured at the end of each training, which the recipe fixes beforehand. No test image is used before.
+The time is measured from the start of the first step to the end of the last step.
 """
 
 import sys
@@ -21,13 +21,13 @@ UNSEEN = {"limit_val_batches": 0}
 
 
 def trained(recipe: str, data: Dataset, seed: int, **options: Any) -> tuple[float, float]:
-    """Test MSE and seconds of a recipe."""
+    """Test MSE and seconds of training of a recipe."""
     error = recipe_error(train_recipe(load_recipe(recipe), data, seed, **UNSEEN, **options), data)
     return error, Clock.whole
 
 
 def trained_plain(data: Dataset, seed: int, **options: Any) -> tuple[float, float]:
-    """Test MSE and seconds of the plain experiment."""
+    """Test MSE and seconds of training of the plain experiment."""
     error = plain_error(train_plain(data, seed, **{"max_epochs": 10, **options}), data)
     return error, Clock.whole
 

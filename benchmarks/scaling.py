@@ -1,6 +1,6 @@
-"""How the cost of training grows: with the number of images, the width of the layers, the latent size and the batch.
+"""The time of training by number of images, width of the layers, latent dimensions and batch size.
 
-Each table is measured in turn like every other benchmark; the floor is that of the same model and batch.
+The floor of each row is that of the same model and the same batch size.
 """
 
 import sys
@@ -18,7 +18,7 @@ from benchmarks.harness import arguments, in_turn, publish, spread
 from benchmarks.sides import train_recipe
 from benchmarks.training import per_step
 from condvae.config import Config, load_recipe
-from condvae.data.dataset import Dataset, LabelledImages
+from condvae.data.dataset import Dataset
 from condvae.data.sources import load_data
 from condvae.model.cvae import CVAE
 
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 def wider(config: Config, factor: float) -> Config:
-    """A recipe with every hidden layer `factor` times as wide."""
+    """A recipe with hidden layers that are `factor` times as wide."""
     encoder, decoder = (
         tuple(int(factor * width) for width in side) for side in (config.model.encoder, config.model.decoder)
     )
@@ -82,23 +82,24 @@ def wider(config: Config, factor: float) -> Config:
 
 
 def first(data: Dataset, size: int) -> Dataset:
-    """A data set with `size` training images, each more than once where there are not enough."""
+    """A data set with `size` training images, which are repeated if there are not enough."""
     chosen = np.arange(size) % len(data.train)
-    return replace(data, train=LabelledImages(data.train.images[chosen], data.train.labels[chosen], data.train.classes))
+    return replace(data, train=data.train.take(chosen))
 
 
 def epoch(config: Config, data: Dataset) -> float:
-    """Seconds of one whole epoch."""
+    """Seconds of one epoch."""
     train_recipe(config, data, max_epochs=1, limit_val_batches=0)
     return Clock.whole
 
 
 def milli(seconds: Sequence[float], factor: float = 1) -> str:
+    """Seconds times `factor` as milliseconds: median, minimum and maximum."""
     return str(spread([1000 * factor * value for value in seconds]))
 
 
 def draw(measured: Mapping[str, Any], configs: Mapping[str, Mapping[float, Config]], path: Path) -> None:
-    """The curves, each with its floor."""
+    """Draw the curves of the tables, with their floors."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 4, figsize=(13, 3.2), layout="constrained")

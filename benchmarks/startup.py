@@ -1,4 +1,4 @@
-"""Start-up: whole processes, from the shell's view, each against the least that a process of its kind can take."""
+"""The time that commands take from start to end, compared with the shortest process of their kind."""
 
 import itertools
 import subprocess
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 def seconds_of(*command: str) -> float:
-    """Seconds that a Python process takes from start to end."""
+    """Seconds of a Python process from start to end."""
     started = time.perf_counter()
     subprocess.run([sys.executable, *command], check=True, capture_output=True)
     return time.perf_counter() - started

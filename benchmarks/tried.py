@@ -1,7 +1,7 @@
-"""What was tried on the step of recipe `paper` and is not used: a bare loop without Lightning, and variants of it.
+"""Variants of the training step of recipe `paper` that were tried and are not used, in a loop without Lightning.
 
-`torch.compile` needs a C++ compiler and some 20 seconds for its first step, which are not counted here. The products by
-oneDNN call a private operation of PyTorch, which gives 32-bit products to MKL otherwise.
+`torch.compile` needs a C++ compiler. Its first step takes about 20 seconds, which are not counted. The products by
+oneDNN call a private operation of PyTorch, which uses MKL for 32-bit products.
 """
 
 import sys
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from benchmarks.floor import Floor, linear_layers, seconds_each
 from benchmarks.harness import arguments, in_turn, publish, step_rows
+from benchmarks.sides import pixels_and_labels
 from condvae.config import Config, load_recipe
 from condvae.data.dataset import Dataset
 from condvae.data.sources import load_data
@@ -23,7 +24,7 @@ from condvae.model.cvae import CVAE
 
 
 class OneDnnProduct(torch.autograd.Function):
-    """A linear layer whose three matrix products go to oneDNN."""
+    """A linear layer whose three matrix products are computed by oneDNN."""
 
     @staticmethod
     def forward(context: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -42,14 +43,15 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def one_dnn(layer: nn.Linear, x: Tensor) -> Tensor:
+    """The forward pass of a linear layer, by oneDNN."""
     return OneDnnProduct.apply(x, layer.weight, layer.bias)  # type: ignore[no-untyped-call]
 
 
 def step_of(config: Config, data: Dataset, prepare: Callable[[Any], Any] = lambda loss: loss) -> Callable[[], None]:
-    """A training step in a bare loop; `prepare` may change the function that computes the loss."""
+    """A training step without Lightning. `prepare` may replace the function that computes the loss."""
     model = CVAE(config.model, data.train.schema).train()
     optimizer = torch.optim.Adam(model.parameters(), config.training.learning_rate, fused=True)
-    images, labels = torch.from_numpy(data.train.images), torch.from_numpy(data.train.labels)
+    images, labels = pixels_and_labels(data.train)
     batches = iter(torch.randperm(len(images)).repeat(100).split(config.training.batch_size))
     loss_of = prepare(lambda x, y: -model.elbo(unit(x), y, 0.0).value.mean())
 

@@ -2,10 +2,10 @@
 
     import condvae
 
-    model = condvae.load("runs/paper")
+    model = condvae.load("pretrained")
     threes = condvae.generate(model, "3", count=16, seed=0)
 
-Names are imported when they are first used, so that `import condvae` costs nothing.
+Names are imported when they are first used, so that `import condvae` takes no time.
 """
 
 from importlib import import_module
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from condvae.data.dataset import Values as Values
     from condvae.data.sources import load_data as load_data
     from condvae.errors import CondvaeError as CondvaeError
+    from condvae.evaluation.distances import nearest as nearest
     from condvae.evaluation.evaluate import Evaluation as Evaluation
     from condvae.evaluation.study import Study as Study
+    from condvae.explorer.latent_map import LatentMap as LatentMap
     from condvae.inference.mixture import load_mixture as load_mixture
     from condvae.inference.operations import encode as encode
     from condvae.inference.operations import generate as generate
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
     from condvae.inference.operations import restyle as restyle
     from condvae.model.cvae import CVAE as CVAE
     from condvae.model.saving import load as load
-    from condvae.run import PRETRAINED as PRETRAINED
+    from condvae.report.plots import grids as grids
+    from condvae.report.plots import save_figure as save_figure
+    from condvae.report.plots import tiles as tiles
     from condvae.training.fit import fit as fit
     from condvae.training.fit import resume as resume
 
@@ -42,22 +46,26 @@ _HOMES = {
     "Dataset": "data.dataset",
     "Evaluation": "evaluation.evaluate",
     "LabelledImages": "data.dataset",
+    "LatentMap": "explorer.latent_map",
     "ModelConfig": "config",
-    "PRETRAINED": "run",
     "Study": "evaluation.study",
     "TrainingConfig": "config",
     "Values": "data.dataset",
     "encode": "inference.operations",
     "fit": "training.fit",
     "generate": "inference.operations",
+    "grids": "report.plots",
     "interpolate": "inference.operations",
     "load": "model.saving",
     "load_data": "data.sources",
     "load_mixture": "inference.mixture",
     "load_recipe": "config",
+    "nearest": "evaluation.distances",
     "reconstruct": "inference.operations",
     "restyle": "inference.operations",
     "resume": "training.fit",
+    "save_figure": "report.plots",
+    "tiles": "report.plots",
 }
 
 __all__ = sorted(_HOMES)

@@ -213,6 +213,13 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in RECIPES.glob("*.yaml"))
 
 
+def recipe_notes(name: str) -> dict[str, str]:
+    """The first lines of a shipped recipe: "What" it is, the "Time" of its training, and its "Figures"."""
+    lines = (RECIPES / f"{name}.yaml").read_text("utf-8").splitlines()
+    notes = (line.removeprefix("# ").partition(": ") for line in lines if line.startswith("# "))
+    return {key: text for key, mark, text in notes if mark and key.isalpha()}
+
+
 def dotted(settings: Mapping[str, Any]) -> dict[str, Any]:
     """{"model": {"latent": 2}} as {"model.latent": 2}. Only the first level is flattened."""
     flat: dict[str, Any] = {}

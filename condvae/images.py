@@ -1,4 +1,4 @@
-"""Pictures as plain arrays: tiling, encoding, reading. Images here are uint8 (N, C, H, W)."""
+"""Images as arrays, uint8 from 0 to 255 and floats in [0, 1]: tiling, PNG files, reading."""
 
 import io
 from pathlib import Path
@@ -15,11 +15,11 @@ GAP = 2
 
 
 def contact_sheet(images: NDArray[np.uint8], columns: int, gap: int = GAP) -> NDArray[np.uint8]:
-    """Tile images row by row on a white ground.
+    """Tile images row by row on a white background.
 
     Args:
         images: uint8 (N, C, H, W).
-        columns: tiles in a row; the last row may be shorter.
+        columns: tiles in a row. The last row may be shorter.
         gap: pixels between tiles.
 
     Returns:
@@ -35,12 +35,12 @@ def contact_sheet(images: NDArray[np.uint8], columns: int, gap: int = GAP) -> ND
 
 
 def class_sheet(images: NDArray[np.uint8], labels: NDArray[np.int64], each: int = 10) -> NDArray[np.uint8]:
-    """A contact sheet with the first images of each class in a row of its own; short rows are filled with white.
+    """A contact sheet with a row for each class. Short rows are filled with white.
 
     Args:
         images: uint8 (N, C, H, W).
         labels: int64 (N,).
-        each: images in a row.
+        each: images in a row, the first ones of the class.
     """
     rows = []
     for label in np.unique(labels):
@@ -65,7 +65,7 @@ def png(image: NDArray[np.uint8], scale: int = 1) -> bytes:
 
 
 def read_image(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """An image file as uint8 of the shape (C, H, W), made grey where C = 1 and RGB where C = 3.
+    """Read an image file as uint8 (C, H, W). It is converted to grey if C is 1, and to RGB if C is 3.
 
     Raises:
         InputError: it cannot be read, or has another size.
@@ -77,20 +77,20 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
                 raise ValueError(f"{picture.mode}: more than 8 bits a channel")
             pixels = np.array(picture.convert("L" if channels == 1 else "RGB"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path} cannot be read as an image ({error}). Mend it or take it away.") from error
+        raise InputError(f"{path} cannot be read as an image ({error}). Fix the file, or remove it.") from error
     if pixels.shape[:2] != (height, width):
         raise InputError(
             f"{path} has {pixels.shape[0]} x {pixels.shape[1]} pixels (H x W); this model takes {height} x {width}. "
-            "Scale it, or take it away."
+            "Scale the image, or remove it."
         )
     return pixels.reshape(height, width, -1).transpose(2, 0, 1)
 
 
 def unit(images: Tensor) -> Tensor:
-    """uint8 images 0 to 255 as floats in [0, 1]; floats stay as they are."""
+    """uint8 images as floats in [0, 1]. Floats stay as they are."""
     return images / 255 if images.dtype == torch.uint8 else images
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
-    """Floats in [0, 1] as uint8 0 to 255, rounded to the nearest."""
-    return (images * 255).round_().to(torch.uint8).numpy()
+    """Floats in [0, 1] as uint8, rounded to the nearest, on the CPU."""
+    return (images * 255).round_().to(torch.uint8).cpu().numpy()

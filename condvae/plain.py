@@ -1,4 +1,4 @@
-"""Dataclasses to plain values and back. Plain values are what JSON and YAML hold: dictionaries, lists, numbers, text."""
+"""Dataclasses to plain values and back. Plain values are dictionaries, lists, numbers and text, as in JSON and YAML."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
@@ -78,5 +78,5 @@ def _described(kind: Any) -> str:
     if get_origin(kind) is tuple:
         arguments = get_args(kind)
         return "a list" if ... in arguments else f"a list of {len(arguments)}"
-    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
-    return names.get(kind, getattr(kind, "__name__", str(kind)))
+    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", dict: "a dictionary"}
+    return names.get(get_origin(kind) or kind, getattr(kind, "__name__", str(kind)))

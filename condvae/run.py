@@ -1,7 +1,13 @@
-"""TODO."""
+"""The run folder: weights as safetensors, everything else as JSON, YAML and CSV.
+
+    runs/paper/  config.yaml  cvae.ckpt  metrics.csv  model.safetensors  model.json  ...
+
+`model.safetensors` and `model.json` are all that loading needs. They are written when training is complete.
+"""
 
 import csv
 import json
+import shutil
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -11,10 +17,13 @@ import yaml
 
 from condvae.config import Config
 from condvae.errors import CondvaeError, RunError
-from condvae.files import replacing, write_text
+from condvae.files import replacing, storing, write_text
+from condvae.progress import announce
 
 FORMAT = 1
-PRETRAINED = Path(str(files("condvae"))) / "pretrained"  # the run of a small model that ships with the package
+PRETRAINED = "pretrained"  # names the model that ships with the package
+SHIPPED = Path(str(files("condvae"))) / PRETRAINED
+COPY = Path("runs") / PRETRAINED
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,29 @@ class Run:
 
     path: Path
 
+    @classmethod
+    def find(cls, name: "Run | Path | str") -> "Run":
+        """A run by its folder, or by the word "pretrained" for the model that ships with the package."""
+        if isinstance(name, Run):
+            return name
+        return cls(SHIPPED if name == PRETRAINED else Path(name))
+
+    def own(self) -> "Run":
+        """This run, or a copy of it in runs/pretrained if it is the one that ships with the package.
+
+        Commands that write into a run use it, so that nothing is written into the installed package.
+
+        Raises:
+            StorageError: the copy cannot be written.
+        """
+        if self.path != SHIPPED:
+            return self
+        if not COPY.exists():
+            announce(f"Copying the pretrained model to {COPY}")
+            with storing(COPY):
+                shutil.copytree(SHIPPED, COPY)
+        return Run(COPY)
+
     @property
     def checkpoint(self) -> Path:
         """Lightning's checkpoint of the last completed epoch."""
@@ -34,12 +66,12 @@ class Run:
 
     @property
     def config_file(self) -> Path:
-        """Every setting of the run; it works as a recipe."""
+        """All settings of the run. The file can be used as a recipe."""
         return self.path / "config.yaml"
 
     @property
     def description(self) -> Path:
-        """What the finished model is: format version, settings, schema and record of training."""
+        """Format version, settings, schema and training record of the finished model."""
         return self.path / "model.json"
 
     @property
@@ -49,17 +81,17 @@ class Run:
 
     @property
     def mixture(self) -> Path:
-        """The ex-post density of the finished model's codes."""
+        """The ex-post mixture fitted to the codes of the finished model."""
         return self.path / "mixture.safetensors"
 
     @property
     def evaluation(self) -> Path:
-        """What was measured of the finished model."""
+        """The figures measured of the finished model."""
         return self.path / "evaluation.json"
 
     @property
     def metrics_file(self) -> Path:
-        """What was measured during training."""
+        """The figures logged during training."""
         return self.path / "metrics.csv"
 
     @property
@@ -73,14 +105,14 @@ class Run:
         return self.config_file.is_file()
 
     def require_started(self) -> None:
-        """Make sure that there is a run to go on with.
+        """Make sure that there is a run to continue.
 
         Raises:
             RunError: there is none.
         """
         if not self.is_started:
             raise RunError(
-                f"{self.path} is no run folder: it has no config.yaml. Name a folder that 'condvae train' made."
+                f"{self.path} is not a run folder: it has no config.yaml. Name a folder that 'condvae train' made."
             )
 
     def config(self) -> Config:
@@ -93,7 +125,7 @@ class Run:
         try:
             return Config.from_dict(yaml.safe_load(self.config_file.read_text("utf-8")))
         except (OSError, yaml.YAMLError, CondvaeError) as error:
-            raise RunError(f"{self.config_file} cannot be used: {error} Mend it, or train again.") from error
+            raise RunError(f"{self.config_file} cannot be used: {error} Fix the file, or train again.") from error
 
     def write_config(self, config: Config) -> None:
         """Write config.yaml.
@@ -104,11 +136,13 @@ class Run:
         write_text(self.config_file, yaml.safe_dump(config.to_dict(), sort_keys=False))
 
     def describe(self) -> dict[str, Any]:
-        """model.json: `format`, `config`, `schema`, `record` (when, how long, on what it was trained), and `sha256` of
-        the weights.
+        """The content of model.json.
+
+        Its keys are `format`, `config`, `schema`, `record` (when, how long and on what the model was trained), and
+        `sha256`, the digest of the weights.
 
         Raises:
-            RunError: the folder is missing, the run is unfinished, or its format is newer than this condvae's.
+            RunError: the folder is missing, the run is unfinished, or its format is newer than this condvae reads.
         """
         if not self.path.is_dir():
             raise RunError(f"There is no run folder {self.path}. Train one with 'condvae train --out {self.path}'.")
@@ -124,13 +158,13 @@ class Run:
             raise RunError(f"{self.description} is damaged ({error!r}). Restore it, or train again.") from error
         if version > FORMAT:
             raise RunError(
-                f"The run in {self.path} has format version {version}; this condvae reads up to version {FORMAT}. "
+                f"The run in {self.path} has format version {version}. This condvae reads versions up to {FORMAT}. "
                 "Upgrade with 'pip install --upgrade condvae'."
             )
         return description
 
     def history(self) -> list[dict[str, float]]:
-        """The rows of metrics.csv, in order: what was measured at each logged step; none if there is no such file.
+        """The rows of metrics.csv in their order, one for each logged step. Empty if there is no such file.
 
         Raises:
             RunError: metrics.csv is damaged.
@@ -149,7 +183,7 @@ class Run:
         Raises:
             StorageError: it cannot be written.
         """
-        with replacing(self.metrics_file) as aside, aside.open("w", encoding="utf-8", newline="") as file:
+        with replacing(self.metrics_file) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, sorted({key for row in rows for key in row}))
             writer.writeheader()
             writer.writerows(rows)

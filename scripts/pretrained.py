@@ -1,6 +1,7 @@
 """Train, measure and write the model that ships with the package: python scripts/pretrained.py
 
-It is recipe `plane` with narrower networks, its weights in half precision. It takes about 15 minutes on two cores.
+It is the recipe `plane` with narrower networks, and weights in half precision. It takes about 15 minutes on two
+cores.
 """
 
 import shutil
@@ -12,11 +13,11 @@ from condvae.config import load_recipe
 from condvae.evaluation.evaluate import evaluate
 from condvae.evaluation.study import Study
 from condvae.model.saving import save_model
-from condvae.run import PRETRAINED, Run
+from condvae.run import SHIPPED, Run
 from condvae.training.fit import fit
 
-ENCODER, DECODER = (448, 320), (192, 320)  # so that it has less than 3 MB
-PARTS = ("reconstruction", "codes", "accuracy", "likelihood", "leak", "memorisation", "generation")
+ENCODER, DECODER = (448, 320), (192, 320)  # so that the weights have less than 3 MB
+PARTS = ("reconstruction", "codes", "accuracy", "likelihood", "styles", "memorisation", "realism")
 KEPT = ("config.yaml", "metrics.csv", "model.safetensors", "model.json", "mixture.safetensors", "evaluation.json")
 
 
@@ -29,11 +30,11 @@ def main() -> None:
         study = Study(run)
         save_model(run, study.model.half(), study.config, study.description["record"])
         evaluation = evaluate(Study(run), PARTS)
-        PRETRAINED.mkdir(exist_ok=True)
+        SHIPPED.mkdir(exist_ok=True)
         for name in KEPT:
-            shutil.copy(run.path / name, PRETRAINED / name)
-    for part, title, figure in evaluation.figures():
-        print(f"{part}: {title} {figure.value:.4g} ± {figure.error:.2g}")
+            shutil.copy(run.path / name, SHIPPED / name)
+    for heading, title, figure in evaluation.figures():
+        print(f"{heading}: {title} {figure.value:.4g} ± {figure.error:.2g}")
 
 
 if __name__ == "__main__":

@@ -1,28 +1,31 @@
 """Train the recipes with three seeds, evaluate them, and write docs/quality.md: python scripts/quality.py [NAME ...]
 
-All of it takes seven hours on two cores. Each result is kept in docs/quality/ with the settings that it belongs to;
-interrupted, or called for other names, it continues where it was.
+All of it takes seven hours on two cores. Each result is kept in docs/quality/ with the settings that it belongs to. An
+interrupted call, or a call for other names, continues with what is there. If all results are there, only the page is
+written.
 """
 
 import json
 import platform
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from math import hypot
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 from condvae.config import Config, load_recipe
-from condvae.evaluation.evaluate import EDITION, PARTS, evaluate, load_evaluation
-from condvae.evaluation.protocol import Choices
-from condvae.evaluation.study import BALANCED, Study
+from condvae.evaluation.evaluate import EDITION, evaluate, load_evaluation
+from condvae.evaluation.part import parts
+from condvae.evaluation.protocol import BALANCED, Protocol
+from condvae.evaluation.study import Study
+from condvae.plain import plain
 from condvae.run import Run
 from condvae.training.fit import fit, resume
 
 SEEDS = (0, 1, 2)
 RUNS, RESULTS, PAGE = Path("runs/quality"), Path("docs/quality"), Path("docs/quality.md")
-# what must be reached, by the figure's place in a result: (name, path, at least or at most, bound)
+# goals of each recipe: the name of a figure, its place in a result, at least or at most, and the bound
 GOALS: dict[str, list[tuple[str, str, str, float]]] = {
     "paper": [("conditional accuracy, ex-post mixture", "accuracy/mixture", "≥", 0.96)],
     "plane": [
@@ -34,50 +37,50 @@ GOALS: dict[str, list[tuple[str, str, str, float]]] = {
         ("minutes of training", "minutes", "≤", 10.0),
         ("-log p(x\\|y), nats", "likelihood/nll", "≤", 82.0),
         ("conditional accuracy from the prior", "accuracy/prior", "≥", 0.98),
-        ("Frechet distance by its floor", "frechet", "≤", 5.0),
-        ("classification accuracy score, means", "score/mean", "≥", 0.975),
-        ("classification accuracy score, samples", "score/sample", "≥", 0.975),
+        ("Frechet distance / floor", "frechet", "≤", 5.0),
+        ("classification accuracy score, means", "classifier_score/mean", "≥", 0.975),
+        ("classification accuracy score, samples", "classifier_score/sample", "≥", 0.975),
     ],
     "best": [
         ("minutes of training", "minutes", "≤", 60.0),
         ("-log p(x\\|y), nats", "likelihood/nll", "≤", 80.5),
         ("conditional accuracy from the prior", "accuracy/prior", "≥", 0.99),
-        ("classification accuracy score, means", "score/mean", "≥", 0.983),
-        ("classification accuracy score, samples", "score/sample", "≥", 0.983),
+        ("classification accuracy score, means", "classifier_score/mean", "≥", 0.983),
+        ("classification accuracy score, samples", "classifier_score/sample", "≥", 0.983),
     ],
     "attributes": [
-        ("slant, requested against measured, correlation", "obedience/0/correlation", "≥", 0.95),
-        ("thickness, requested against measured, correlation", "obedience/1/correlation", "≥", 0.95),
+        ("slant, requested against measured, correlation", "control/0/correlation", "≥", 0.95),
+        ("thickness, requested against measured, correlation", "control/1/correlation", "≥", 0.95),
         ("conditional accuracy from the prior", "accuracy/prior", "≥", 0.97),
     ],
 }
 TABLES: dict[str, list[tuple[str, str]]] = {
-    "Labels obeyed, and a classifier trained on what was drawn": [
+    "Conditional accuracy, and accuracy of a classifier trained on generated images": [
         ("conditional accuracy, prior", "accuracy/prior"),
         ("ex-post mixture", "accuracy/mixture"),
-        ("accuracy score, means", "score/mean"),
-        ("samples", "score/sample"),
-        ("real images", "score/ceiling"),
+        ("accuracy score, means", "classifier_score/mean"),
+        ("samples", "classifier_score/sample"),
+        ("real images", "classifier_score/ceiling"),
     ],
-    "Against real images": [
-        ("Frechet distance", "generation/0/frechet"),
-        ("its floor", "generation/0/frechet_floor"),
+    "Comparison with real images": [
+        ("Frechet distance", "realism/0/frechet"),
+        ("its floor", "realism/0/frechet_floor"),
         ("Frechet / floor", "frechet"),
-        ("without a label", "unlabelled"),
-        ("precision", "generation/0/precision"),
-        ("recall", "generation/0/recall"),
-        ("coverage", "generation/0/coverage"),
+        ("Frechet / floor, no conditions", "unlabelled"),
+        ("precision", "realism/0/precision"),
+        ("recall", "realism/0/recall"),
+        ("coverage", "realism/0/coverage"),
     ],
-    "Codes, and cost": [
-        ("label from z, probe", "leak/probe"),
+    "Codes and cost": [
+        ("label from z, probe", "styles/probe"),
         ("test MSE", "reconstruction/mse"),
         ("minutes of training", "minutes"),
     ],
 }
 ATTRIBUTES = [
-    (f"{name}, {title}", f"obedience/{number}/{key}")
+    (f"{name}, {title}", f"control/{number}/{key}")
     for number, name in enumerate(("slant", "thickness"))
-    for title, key in (("correlation", "correlation"), ("within labels", "within"), ("mean error", "error"))
+    for title, key in (("correlation", "correlation"), ("within labels", "within"), ("mean absolute error", "error"))
 ]
 NATS = [("-ELBO", "bound"), ("KL", "divergence"), ("active units", "active_units"), ("-log p(x\\|y)", "nll"),
         ("bits per dimension", "bits"), ("-log p(x)", "marginal")]  # fmt: skip
@@ -102,43 +105,44 @@ def settings(name: str, seed: int) -> Config:
 
 
 def measure(name: str, seed: int) -> None:
-    """Train and evaluate one recipe with one seed, unless that was done."""
+    """Train and evaluate one recipe with one seed, unless the result is there already."""
     if load(name, seed):
         return
     config, path = settings(name, seed), RESULTS / f"{name}-{seed}.json"
     run = Run(RUNS / f"{name}-{seed}")
     if run.is_started and run.config() != config:
-        raise SystemExit(f"{run.path} was trained with other settings than recipe {name} has now. Delete it.")
+        raise SystemExit(f"{run.path} was trained with other settings than those of recipe {name}. Delete it.")
     print(f"{name}, seed {seed}", flush=True)
     if not run.is_finished:
         resume(run.path) if run.is_started else fit(config, run.path)
     study = Study(run)
     known = load_evaluation(study)
-    missing = [part for part in PARTS if not getattr(known, part)]
-    found = asdict(evaluate(study, missing) if missing else known)
+    missing = [name for name, part in parts().items() if name not in known.parts and part.applies(study)]
+    found = plain(evaluate(study, missing) if missing else known)
     record = study.description["record"]
     require_usual(run, found)
-    found["minutes"] = {"value": record["seconds"] / 60}
-    found["frechet"], found["unlabelled"] = (by_floor(found, conditions) for conditions in ("given", "none"))
-    RESULTS.mkdir(parents=True, exist_ok=True)
     content = {"config": config.to_dict(), "record": record, "processor": platform.processor(), **found}
+    content["minutes"] = {"value": record["seconds"] / 60}
+    content["frechet"], content["unlabelled"] = (by_floor(found, conditions) for conditions in ("given", "none"))
+    RESULTS.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
 
 
 def require_usual(run: Run, found: dict[str, Any]) -> None:
-    """Make sure that an evaluation was made with the usual choices."""
-    sources = [one["source"] for one in (found["score"], found["memorisation"], *found["obedience"])]
-    wanted = f"{Choices().samples} importance samples of z for each image, {BALANCED}"
-    nll = found["likelihood"] and found["likelihood"]["nll"]
-    usual = not nll or (wanted in nll["protocol"] and nll["count"] == Choices().images)
-    if "mixture" in sources or not usual:
-        raise SystemExit(f"{run.evaluation} was measured with other choices than the usual ones. Delete it.")
+    """Make sure that an evaluation was made with the default protocol."""
+    measured = found["parts"]
+    drawn = [measured.get("classifier_score"), measured.get("memorisation"), *measured.get("control", ())]
+    usual = all(one["prior"] == Protocol().prior for one in drawn if one)
+    wanted = f"{Protocol().importance_samples} importance samples of z for each image. {BALANCED}"
+    nll = measured.get("likelihood", {}).get("nll")
+    if not usual or (nll and (wanted not in nll["protocol"] or nll["count"] != Protocol().images)):
+        raise SystemExit(f"{run.evaluation} was not measured with the default protocol. Delete it.")
 
 
 def by_floor(found: dict[str, Any], conditions: str) -> dict[str, Any] | None:
     """The Frechet distance of decoder means with z from the prior, divided by its floor, with its standard error."""
-    for item in found["generation"]:
-        if (item["source"], item["mode"], item["conditions"]) == ("prior", "mean", conditions):
+    for item in found["parts"].get("realism", ()):
+        if (item["prior"], item["mode"], item["conditions"]) == ("prior", "mean", conditions):
             distance, floor = item["frechet"], item["frechet_floor"]
             ratio = distance["value"] / floor["value"]
             error = ratio * hypot(distance["error"] / distance["value"], floor["error"] / floor["value"])
@@ -149,11 +153,31 @@ def by_floor(found: dict[str, Any], conditions: str) -> dict[str, Any] | None:
 def page() -> list[str]:
     results = {name: [load(name, seed) for seed in SEEDS] for name in GOALS}
     known = {name: [one for one in versions if one] for name, versions in results.items() if any(versions)}
-    lines = ["# The recipes, measured", "", INTRODUCTION, ""]
+    lines = ["# Quality of the recipes", "", INTRODUCTION, ""]
     if not known:
-        return [*lines, "No recipe has been measured with the settings that it has now.", ""]
-    lines += ["## What each must reach", ""]
-    lines += ["| recipe | figure | must | measured | each seed | reached |", "|---|---|---|---|---|---|"]
+        return [*lines, "No recipe has been measured with its present settings.", ""]
+    lines += ["## Goals", "", *goals(known)]
+    lines += [
+        "",
+        "In the tables that follow, images are decoder means with z from the prior, unless a column says more.",
+    ]
+    for title, columns in TABLES.items():
+        lines += ["", f"## {title}", "", *table(known, columns)]
+    kinds = {name: (at(versions[0], "likelihood") or {}).get("measures") for name, versions in known.items()}
+    for kind in sorted({kind for kind in kinds.values() if kind}):
+        own = {name: versions for name, versions in known.items() if kinds[name] == kind}
+        lines += ["", f"## Likelihood: {kind}", "", *table(own, [(title, f"likelihood/{key}") for title, key in NATS])]
+    if "attributes" in known:
+        lines += [
+            "",
+            "`attributes` is given the slant and the thickness of the image itself, which lowers its figures in nats.",
+        ]
+        lines += ["", "## Control of attributes", "", *table({"attributes": known["attributes"]}, ATTRIBUTES)]
+    return [*lines, "", "## Protocols", "", *protocol_lines(known), ""]
+
+
+def goals(known: dict[str, list[dict[str, Any]]]) -> list[str]:
+    lines = ["| recipe | figure | goal | measured | each seed | reached |", "|---|---|---|---|---|---|"]
     for name, versions in known.items():
         for title, place, sign, bound in GOALS[name]:
             figures = [at(one, place) for one in versions]
@@ -163,20 +187,7 @@ def page() -> list[str]:
             lines.append(
                 f"| `{name}` | {title} | {sign} {bound:g} | {spread(figures)} | {seeds} | {reached} of {len(values)} |"
             )
-    lines += ["", "All images that follow are drawn from the prior, as decoder means, where nothing else is said."]
-    for title, columns in TABLES.items():
-        lines += ["", f"## {title}", "", *table(known, columns)]
-    kinds = sorted(
-        {one["likelihood"]["measures"] for versions in known.values() for one in versions if one["likelihood"]}
-    )
-    for kind in kinds:
-        own = {name: v for name, v in known.items() if v[0]["likelihood"] and v[0]["likelihood"]["measures"] == kind}
-        lines += ["", f"## Nats: {kind}", "", *table(own, [(title, f"likelihood/{key}") for title, key in NATS])]
-    if "attributes" in known:
-        lines += ["", "`attributes` is given slant and thickness of the image itself: its nats are lower for it."]
-        lines += ["", "## Requested attributes against measured ones", ""]
-        lines += table({"attributes": known["attributes"]}, ATTRIBUTES)
-    return [*lines, "", "## Protocols", "", *protocol_lines(known), ""]
+    return lines
 
 
 def table(known: dict[str, list[dict[str, Any]]], columns: list[tuple[str, str]]) -> list[str]:
@@ -188,7 +199,7 @@ def table(known: dict[str, list[dict[str, Any]]], columns: list[tuple[str, str]]
 
 
 def protocol_lines(known: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """How each figure was measured, and on how many items; more than once where it was not the same for all recipes."""
+    """How each figure was measured, and on how many items. Recipes are named if they were measured differently."""
     places = [column for columns in TABLES.values() for column in columns]
     places += [*((title, f"likelihood/{key}") for title, key in NATS), *ATTRIBUTES]
     lines = []
@@ -197,15 +208,15 @@ def protocol_lines(known: dict[str, list[dict[str, Any]]]) -> list[str]:
         for name, versions in known.items():
             figure = at(versions[0], place)
             if figure and "protocol" in figure:
-                named.setdefault(f"{figure['protocol']} (n = {figure['count']:,})", []).append(f"`{name}`")
+                named.setdefault(f"(n = {figure['count']:,}): {figure['protocol']}", []).append(f"`{name}`")
         for protocol, names in named.items():
             whose = f", {', '.join(names)}" if len(named) > 1 else ""
-            lines.append(f"- {title}{whose}: {protocol}.")
+            lines.append(f"- {title}{whose} {protocol}")
     return lines
 
 
 def load(name: str, seed: int) -> dict[str, Any] | None:
-    """The result of a recipe as it is now with a seed, if it was measured by the protocols of now."""
+    """The result of a recipe with a seed. None if there is none of its present settings and of the present edition."""
     path = RESULTS / f"{name}-{seed}.json"
     found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     current = settings(name, seed).to_dict(), EDITION
@@ -213,9 +224,10 @@ def load(name: str, seed: int) -> dict[str, Any] | None:
 
 
 def at(result: dict[str, Any], place: str) -> Any:
-    found: Any = result
+    """A figure by its place, such as "accuracy/prior" in the parts or "minutes" beside them. None if there is none."""
+    found: Any = {**result, **result["parts"]}
     for step in place.split("/"):
-        found = found and found[int(step) if step.isdecimal() else step]
+        found = found and (found[int(step)] if step.isdecimal() else found.get(step))
     return found
 
 
@@ -229,16 +241,18 @@ def spread(figures: list[dict[str, Any] | None]) -> str:
     return f"{mean(values):.4g}{deviation}" + (f" ({mean(errors):.2g})" if errors else "")
 
 
-QUOTIENT = "quotient of the two before; its error is that of both, and the floor is the same for all"
+QUOTIENT = (
+    "Quotient of the two figures before. Its error includes the errors of both. The floor is the same for all recipes."
+)
 INTRODUCTION = f"""This page is written by `python scripts/quality.py`, from the results in `docs/quality/`. Each recipe
-is trained with the seeds {", ".join(map(str, SEEDS))} on two cores and evaluated by `condvae evaluate`. A figure is
-the mean over seeds ± their standard deviation, where there are several, and in brackets the standard error of one
-seed's: seeds are measured on the same images, so that their spread does not show what other images would change.
-`paper` trains on all training images; the others hold 5,000 of them out. The judge is the shipped one; see
-`condvae/weights/judge-mnist.json`.
+is trained with the seeds {", ".join(map(str, SEEDS))} on two cores and evaluated by `condvae evaluate`. A cell has
+the mean over seeds ± the standard deviation over seeds, and in brackets the standard error of the figure of one seed.
+All seeds are measured on the same images, so the deviation over seeds does not show the influence of the images. The
+recipe `paper` trains on all training images, and all other recipes hold 5,000 of them out. Images are judged by the
+classifier that ships with condvae; see `condvae/weights/judge-mnist.json`.
 
 Two settings of `conv` and `attributes`, Muon and the weight 0.8 of the KL term, were chosen by the Frechet distance to
-the test images, which may be a little too good for it."""
+the test images. This distance may therefore be slightly optimistic for these recipes."""
 
 
 if __name__ == "__main__":

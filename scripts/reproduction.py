@@ -1,6 +1,6 @@
 """Reproduce the experiment with five seeds and write docs/reproduction.md: python scripts/reproduction.py
 
-It takes about 11 minutes on two cores. Interrupted, it continues where it was when called again.
+This takes about 11 minutes on two cores. If it is interrupted, the next call continues where it stopped.
 """
 
 from pathlib import Path
@@ -26,20 +26,23 @@ Results = list[tuple[Evaluation, list[Claim]]]
 
 def main() -> None:
     results = [reproduce(RUNS / str(seed), seed) for seed in SEEDS]
-    page = "\n".join(["# The experiment, measured", "", INTRODUCTION, "", *metrics(results), "", *claims(results), ""])
+    page = "\n".join(
+        ["# Reproduction of the experiment", "", INTRODUCTION, "", *metrics(results), "", *claims(results), ""]
+    )
     PAGE.write_text(page, "utf-8")
     print(page)
 
 
 INTRODUCTION = f"""This page is written by `python scripts/reproduction.py`, which runs `condvae reproduce` with the
-seeds {", ".join(map(str, SEEDS))}. Mean ± is the standard deviation between seeds. The reference is the figure of a
-plain implementation of the experiment: one seed, with a judge of its own (99.6% on real test images; ours
-{load_judge().card["test_accuracy"]:.2%}). The interval is where one more seed is expected with a probability of 95%
-(Student's t with {len(SEEDS) - 1} degrees of freedom): a reference inside it agrees. Where the interval is
-wide, seeds differ much, and agreement says little."""
+seeds {", ".join(map(str, SEEDS))}. The column "mean ±" has the mean and the standard deviation over the seeds. The
+reference is the figure of a plain implementation of the experiment, with one seed and its own judge. That judge is
+right for 99.6% of the real test images, ours for {load_judge().card["test_accuracy"]:.2%}. The interval is the 95%
+prediction interval for one more seed (Student's t with {len(SEEDS) - 1} degrees of freedom). The reference agrees if it
+is inside. If the interval is wide, the seeds differ much, and the agreement says little."""
 
 
 def metrics(results: Results) -> list[str]:
+    """The table of all figures of the evaluation."""
     lines = ["## Metrics", "", header("figure")]
     for versions in zip(*(evaluation.figures() for evaluation, _ in results), strict=True):
         _, title, _ = versions[0]
@@ -48,6 +51,7 @@ def metrics(results: Results) -> list[str]:
 
 
 def claims(results: Results) -> list[str]:
+    """The claims with their verdicts, and a table of the findings of each."""
     lines = ["## Claims"]
     for number, versions in enumerate(zip(*(claims for _, claims in results), strict=True), start=1):
         first = versions[0]
@@ -60,11 +64,13 @@ def claims(results: Results) -> list[str]:
 
 
 def header(name: str) -> str:
+    """The first two lines of a table. `name` is the heading of its first column."""
     seeds = " | ".join(f"seed {seed}" for seed in SEEDS)
     return f"| {name} | {seeds} | mean ± | reference | interval | agrees |\n|{'---|' * (len(SEEDS) + 5)}"
 
 
 def row(name: str, values: list[float], reference: float | None) -> str:
+    """A row of a table: one value for each seed, and how they compare with the reference."""
     cells = [name, *(f"{value:.3g}" for value in values), f"{mean(values):.3g} ± {stdev(values):.1g}"]
     if reference is None:
         return f"| {' | '.join([*cells, '', '', ''])} |"

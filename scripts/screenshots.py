@@ -1,4 +1,7 @@
-"""Take the screenshots of docs/explorer.md: python -m scripts.screenshots [VIEW ...]; needs Chromium."""
+"""Take the screenshots of docs/explorer.md. Needs Chromium.
+
+    python -m scripts.screenshots [VIEW ...]
+"""
 
 import json
 import sys
@@ -19,9 +22,8 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "locale": "ko-KR", "color_sc
 
 
 def states() -> dict[str, str]:
-    """What each view shows: the part of its address behind the view's name."""
-    test = load_data("mnist").test
-    seven, two = (quote(b64encode(png(test.images[number])).decode()) for number in (0, 1))
+    """The state that each view shows, as the part of its address after the name of the view."""
+    seven, two = (quote(b64encode(png(image)).decode()) for image in load_data("mnist").test.pixels(slice(2)))
     stops: list[dict[str, Any]] = [
         {"label": label, "z": z, "attributes": {}} for label, z in (("4", [-1, 0.5]), ("9", [1, 0.5]), ("7", [1, -1]))
     ]
@@ -36,7 +38,7 @@ def states() -> dict[str, str]:
 
 
 def take(browser: Any, address: str, view: str, state: str, name: str, **options: Any) -> None:
-    """One screenshot of a view, as it is when all that it asked for has come."""
+    """Take one screenshot of a view after everything that it requested has arrived."""
     context = browser.new_context(**options)
     page = context.new_page()
     page.goto(f"{address}/#view={view}{state}")

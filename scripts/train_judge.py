@@ -4,22 +4,16 @@ from dataclasses import asdict
 
 import torch
 
-from condvae.data.dataset import LabelledImages
 from condvae.data.sources import load_data
 from condvae.evaluation.judge import JudgeTraining, save_judge, train_judge
-from condvae.images import unit
-
-
-def tensors(part: LabelledImages) -> tuple[torch.Tensor, torch.Tensor]:
-    return unit(torch.from_numpy(part.images)), torch.from_numpy(part.labels)
 
 
 def main() -> None:
     data = load_data("mnist")
     settings = JudgeTraining()
-    for epoch, loss, judge in train_judge(*tensors(data.train), len(data.train.classes), settings):  # noqa: B007
+    for epoch, loss, judge in train_judge(data.train, settings):  # noqa: B007
         print(f"epoch {epoch}: training loss {loss:.4f} nats", flush=True)
-    accuracy = judge.correct(*tensors(data.test)).mean().item()
+    accuracy = judge.accuracy(data.test)
     parameters = sum(parameter.numel() for parameter in judge.parameters())
     save_judge(
         judge,

@@ -1,6 +1,7 @@
-"""Write constraints.txt, the exact versions in this environment: .venv/bin/python scripts/write_constraints.py
+"""Write constraints.txt with the exact versions in this environment: .venv/bin/python scripts/write_constraints.py
 
-Only what condvae needs, directly or not, is listed; a package that needs a newer Python than condvae says so.
+It lists the packages that condvae and its extra dev need, directly or indirectly. A version that needs a newer Python
+than condvae has a marker that says so.
 """
 
 from importlib.metadata import PackageNotFoundError, distribution
@@ -38,11 +39,11 @@ def main() -> None:
 
 
 def marker(pythons: str) -> str:
-    """The condition under which a version can be installed, where not every Python of condvae's can."""
+    """The environment marker of a version that needs a newer Python than condvae. Empty for all other versions."""
     allowed = SpecifierSet(pythons)
-    if OLDEST in allowed:
+    if f"{OLDEST}.99" in allowed:  # some versions need a certain patch release, such as 3.11.4
         return ""
-    first = next(python for python in NEWER if python in allowed)
+    first = next(python for python in NEWER if f"{python}.99" in allowed)
     return f'; python_version >= "{first}"'
 
 

@@ -3,26 +3,29 @@
 import base64
 import io
 import os
+import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from condvae.cli import main as cli
+from condvae.cli.main import main
 from condvae.config import Config, load_recipe
 from condvae.data.dataset import Dataset, LabelledImages
 from condvae.data.sources import load_data
-from condvae.evaluation import judge
-from condvae.evaluation.study import Study, autoencoder_folder
 from condvae.model.cvae import CVAE
 from condvae.model.saving import load
 from condvae.run import Run
 
+if TYPE_CHECKING:
+    from condvae.evaluation.study import Study
+
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 SHORT = {"max_epochs": 1, "limit_train_batches": 200}
+FIXTURES = Path(__file__).parent / "fixtures" / "runs"  # runs of an earlier version, one of each kind
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +50,7 @@ def bars() -> Dataset:
 @pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory, mnist: Dataset) -> Run:
     """The experiment on real MNIST, cut short: the CVAE with the plain autoencoder beside it."""
+    from condvae.evaluation.study import autoencoder_folder
     from condvae.training.fit import fit
 
     path = tmp_path_factory.mktemp("runs") / "paper"
@@ -61,8 +65,16 @@ def model(run: Run) -> CVAE:
 
 
 @pytest.fixture(scope="session")
-def study(run: Run) -> Study:
+def study(run: Run) -> "Study":
+    from condvae.evaluation.study import Study
+
     return Study(run)
+
+
+@pytest.fixture
+def earlier(tmp_path: Path) -> Path:
+    """A copy of the runs of an earlier version, to work with."""
+    return Path(shutil.copytree(FIXTURES, tmp_path / "earlier"))
 
 
 class Cli:
@@ -73,14 +85,14 @@ class Cli:
 
     def __call__(self, *argv: object) -> str:
         """The output of a command that must succeed."""
-        status = cli.main([str(argument) for argument in argv])
+        status = main([str(argument) for argument in argv])
         captured = self.capsys.readouterr()
         assert status == 0, captured.err
         return captured.out
 
     def fails(self, *argv: object) -> str:
         """The message of a command that must fail with exit status 1 and no traceback."""
-        status = cli.main([str(argument) for argument in argv])
+        status = main([str(argument) for argument in argv])
         captured = self.capsys.readouterr()
         assert status == 1, captured.out
         assert captured.err.startswith("condvae: ")
@@ -96,7 +108,7 @@ def as_text(picture: Image.Image | np.ndarray, kind: str = "PNG") -> str:
 
 
 def hear_interrupts() -> None:
-    """For a process about to start: Ctrl-C reaches it, even where the tests themselves run in the background."""
+    """For a process about to start: Ctrl-C reaches it, even if the tests themselves run in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -107,16 +119,10 @@ def command(capsys: pytest.CaptureFixture[str]) -> Cli:
 
 @pytest.fixture
 def quick_judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Judges of other data than MNIST learn for two epochs, where it does not matter how good they are."""
+    """Judges of other data than MNIST learn for two epochs, if it does not matter how good they are."""
+    from condvae.evaluation import judge
+
     monkeypatch.setattr(judge, "_settings_for", lambda images: judge.JudgeTraining(epochs=2, batch_size=10))
-
-
-@pytest.fixture(autouse=True, scope="session")
-def few_points() -> Iterator[None]:
-    """t-SNE of few images, as its cost is no subject of the tests."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr("condvae.report.figures.TSNE_IMAGES", 300)
-        yield
 
 
 @pytest.fixture

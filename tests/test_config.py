@@ -35,14 +35,15 @@ def test_unknown_recipe() -> None:
     [
         ("model: {latnet: 3}", "There is no setting 'latnet'. Did you mean 'latent'"),
         ("modle: {latent: 3}", "There is no setting 'modle'. Did you mean 'model'"),
-        ("model: 3", "model = 3 is not possible; allowed: settings by name"),
-        ("model: {latent: many}", "model.latent = 'many' is a str, where int is needed"),
-        ("model: {conditions: label}", "model.conditions = 'label' is a str, where a list is needed"),
-        ("training: {learning_rate: fast}", "training.learning_rate = 'fast' is a str, where float is needed"),
-        ("training: {batch_size: true}", "training.batch_size = True is a bool, where int is needed"),
-        ("trainer: 3", "trainer = 3 is a int, where dict is needed"),
-        ("data: 3", "data = 3 is a int, where str is needed"),
-        ("just words", "Settings by name are needed, not 'just words'"),
+        ("model: 3", "model must be a dictionary of names and values, got 3"),
+        ("model: {latent: many}", r"model.latent must be a whole number, got 'many' \(str\)"),
+        ("model: {conditions: label}", r"model.conditions must be a list, got 'label' \(str\)"),
+        ("training: {learning_rate: fast}", r"training.learning_rate must be a number, got 'fast' \(str\)"),
+        ("training: {batch_size: true}", r"training.batch_size must be a whole number, got True \(bool\)"),
+        ("trainer: 3", r"trainer must be a dictionary, got 3 \(int\)"),
+        ("data: 3", r"data must be a text, got 3 \(int\)"),
+        ("just words", "The settings must be a dictionary of names and values, got 'just words'"),
+        ("training: {adam_betas: [0.9]}", r"training.adam_betas must be a list of 2, got \[0.9\]"),
         ("model: [", "Cannot read the recipe"),
     ],
 )
@@ -54,7 +55,7 @@ def test_recipe_with_a_mistake(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_an_object_cannot_be_a_setting() -> None:
-    with pytest.raises(ConfigError, match=r"a PosixPath, which config\.yaml cannot hold\. Write objects"):
+    with pytest.raises(ConfigError, match=r"A setting must be a number, .* got .*PosixPath.* Write objects"):
         Config(trainer={"profiler": Path()}).to_dict()
 
 
@@ -67,20 +68,17 @@ def test_missing_recipe_file(tmp_path: Path) -> None:
     ("kind", "name", "value", "allowed"),
     [
         (ModelConfig, "latent", 0, "at least 1"),
-        (ModelConfig, "dropout", 1.0, "0 to 1"),
-        (ModelConfig, "encoder", (), "one or more widths"),
-        (ModelConfig, "decoder", (4, 0), "one or more widths"),
+        (ModelConfig, "dropout", 1.0, "at least 0 and less than 1"),
+        (ModelConfig, "encoder", (), "a list of one or more widths"),
+        (ModelConfig, "decoder", (4, 0), "a list of one or more widths"),
         (TrainingConfig, "batch_size", 0, "at least 1"),
         (TrainingConfig, "learning_rate", 0.0, "more than 0"),
         (TrainingConfig, "muon_learning_rate", -1.0, "more than 0"),
-        (TrainingConfig, "optimizer", "sgd", "adam, muon"),
-        (TrainingConfig, "adam_betas", (0.9, 1.0), "two, each 0 to 1"),
-        (TrainingConfig, "adam_betas", (0.9,), "two, each 0 to 1"),
-        (TrainingConfig, "schedule", "cosine", "constant, one-cycle"),
-        (TrainingConfig, "beta", -1.0, "0 or more"),
-        (TrainingConfig, "seed", -1, "0 to 4294967295"),
+        (TrainingConfig, "adam_betas", (0.9, 1.0), "two numbers, each at least 0 and less than 1"),
+        (TrainingConfig, "beta", -1.0, "at least 0"),
+        (TrainingConfig, "seed", -1, "from 0 to 4294967295"),
     ],
 )
 def test_impossible_setting(kind: type, name: str, value: object, allowed: str) -> None:
-    with pytest.raises(ConfigError, match=rf"{name} = .* is not possible; allowed: {allowed}"):
+    with pytest.raises(ConfigError, match=rf"{name} must be {allowed}.*, got"):
         kind(**{name: value})

@@ -1,76 +1,163 @@
-"""What the parsers of several commands share."""
+"""What the parsers of several commands share: lazily filled parsers, and options that several commands have."""
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from inspect import cleandoc
+from typing import Any, cast
 
-from condvae.errors import ConfigError
+from condvae.config import Z_PRIORS
+from condvae.errors import ConfigError, require_extra
 
-Command = Callable[[list[str]], None]
-
-
-def parser_texts(name: str, command: Command) -> dict[str, Any]:
-    """The texts of a parser: the name of a command, and what its docstring says."""
-    text = "\n".join(line.strip() for line in (command.__doc__ or "").splitlines()).strip()
-    return {"prog": f"condvae {name}", "description": text, "formatter_class": RawDescriptionHelpFormatter}
-
-
-def command_parser(name: str, command: Command) -> ArgumentParser:
-    """A parser that takes names of options in full only, so that new ones break no script."""
-    return ArgumentParser(**parser_texts(name, command), allow_abbrev=False)
+# Old spellings of options, with what to write now.
+RENAMED = {
+    "--mixture": "--prior mixture",
+    "--set": "--attributes",
+    "--labels": "--label",
+    "--is-samples": "--importance-samples",
+}
+Run = Callable[[Namespace], None]
 
 
-def run_parser(name: str, command: Command) -> ArgumentParser:
-    """A parser whose first argument is a run."""
-    parser = command_parser(name, command)
-    add_run(parser)
-    return parser
+class HelpFormatter(RawDescriptionHelpFormatter):
+    """Descriptions as they are, and options in a column that is wide enough for most of them."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=32)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command.
+
+    Attributes:
+        name: its name, of one or two words.
+        configure: adds its arguments to a parser.
+        run: does the work. Its docstring is the help.
+        extras: the extras that it needs.
+        takes_all: whether the command parses its arguments itself.
+    """
+
+    name: str
+    configure: Callable[[ArgumentParser], None]
+    run: Run
+    extras: tuple[str, ...] = ()
+    takes_all: bool = False
+
+    @property
+    def text(self) -> str:
+        """What the command does, and an example."""
+        return cleandoc(self.run.__doc__ or "")
+
+    def require_extras(self) -> None:
+        """Make sure that the extras of the command are installed.
+
+        Raises:
+            MissingExtraError: one is not.
+        """
+        for extra in self.extras:
+            require_extra(extra, f"'condvae {self.name}'")
+
+
+class CommandParser(ArgumentParser):
+    """The parser of a command, which gets its arguments when it is first used.
+
+    Options are taken in full only, so that a new option breaks no script.
+    """
+
+    def __init__(self, *, command: Command | None = None, **options: Any) -> None:
+        options = {"formatter_class": HelpFormatter, "allow_abbrev": False, **options}
+        super().__init__(**options)
+        self.command, self.is_filled = command, command is None
+
+    def fill(self) -> "CommandParser":
+        """Add the arguments of the command.
+
+        Raises:
+            MissingExtraError: an extra of the command is not installed.
+        """
+        if self.command and not self.is_filled:
+            self.is_filled = True
+            self.command.require_extras()
+            self.command.configure(self)
+            self.set_defaults(run=self.command.run)
+        return self
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        self.fill()
+        if self.command and self.command.takes_all:
+            return Namespace(run=self.command.run, arguments=list(args or ())), []
+        return cast(tuple[Any, list[str]], super().parse_known_args(args, namespace))
+
+    def format_help(self) -> str:
+        return super().format_help() if self.is_filled else self.fill().format_help()
+
+
+def refuse_old_spellings(arguments: Sequence[str]) -> None:
+    """Make sure that no option of an earlier version is given.
+
+    Raises:
+        ConfigError: one is given. The message has what to write now.
+    """
+    for argument in arguments:
+        name = argument.partition("=")[0]
+        if name in RENAMED:
+            raise ConfigError(f"{name} is now {RENAMED[name]}. Write that and run the command again.")
 
 
 def add_run(parser: ArgumentParser) -> None:
-    """RUN, the folder of a finished run."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run, such as runs/paper")
+    """RUN, a run folder or "pretrained"."""
+    text = "folder of a finished run, such as runs/paper, or pretrained for the model that ships with condvae"
+    parser.add_argument("run_folder", metavar="RUN", help=text)
+
+
+def add_label(parser: ArgumentParser, text: str) -> None:
+    """--label, one or several."""
+    parser.add_argument("--label", nargs="+", metavar="LABEL", help=text)
 
 
 def add_z(parser: ArgumentParser) -> None:
     """--z, latent vectors."""
+    text = "a latent vector, one number for each latent dimension. Repeat the option for several vectors"
+    parser.add_argument("--z", nargs="+", type=float, action="append", metavar="Z", help=text)
+
+
+def add_prior(parser: ArgumentParser, text: str) -> None:
+    """--prior, where latent vectors are drawn from."""
+    which = "prior is the model's own, mixture the mixture that 'condvae evaluate' fits to its codes"
     parser.add_argument(
-        "--z",
-        nargs="+",
-        type=float,
-        action="append",
-        metavar="Z",
-        help="a latent vector, one number per latent dimension; repeat the option for several vectors",
+        "--prior", choices=Z_PRIORS, default=Z_PRIORS[0], help=f"{text}: {which} (default: %(default)s)"
     )
 
 
-def add_set(parser: ArgumentParser) -> None:
-    """--set, conditions other than the label; `attributes_of` reads them."""
-    parser.add_argument(
-        "--set",
-        nargs="+",
-        action="extend",
-        metavar="NAME=VALUE",
-        default=[],
-        help="the model's conditions other than the label, such as slant=0.5",
-    )
+def add_device(parser: ArgumentParser) -> None:
+    """--device, the device to compute on."""
+    from condvae.model.devices import DEVICES
+
+    text = "device to compute on; auto takes a GPU if there is one (default: %(default)s)"
+    parser.add_argument("--device", choices=DEVICES, default=DEVICES[0], help=text)
 
 
-def attributes_of(settings: list[str]) -> dict[str, str]:
+def add_attributes(parser: ArgumentParser) -> None:
+    """--attributes, conditions beside the label. `attributes_of` reads them."""
+    text = "values of the model's conditions beside the label, such as slant=0.5"
+    parser.add_argument("--attributes", nargs="+", action="extend", metavar="NAME=VALUE", default=[], help=text)
+
+
+def attributes_of(settings: Sequence[str]) -> dict[str, str]:
     """["slant=0.5"] as {"slant": "0.5"}.
 
     Raises:
-        ConfigError: one is written in another way, twice, or is the label.
+        ConfigError: one is written in another way, is given twice, or is the label.
     """
     found: dict[str, str] = {}
     for setting in settings:
         name, mark, value = setting.partition("=")
         if not mark:
-            raise ConfigError(f"--set {setting} says no value; write NAME=VALUE, such as slant=0.5.")
+            raise ConfigError(f"--attributes {setting} has no value. Write NAME=VALUE, such as slant=0.5.")
         if name == "label":
-            raise ConfigError(f"--set {setting} sets the label; write --label {value}.")
+            raise ConfigError(f"--attributes {setting} sets the label. Write --label {value}.")
         if name in found:
-            raise ConfigError(f"--set says {name} twice, {found[name]} and {value}; write it once.")
+            raise ConfigError(f"--attributes gives {name} twice, {found[name]} and {value}. Write it once.")
         found[name] = value
     return found

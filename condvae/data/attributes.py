@@ -1,4 +1,4 @@
-"""TODO."""
+"""Attributes that can be measured of any image: slant, stroke thickness, ink and width."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -12,12 +12,13 @@ TINY = 1e-8
 
 
 class Style(NamedTuple):
-    """The style of each image, from the moments of its ink; each (B,).
+    """The style of each image, from the moments of its ink, (B,) each.
 
     Attributes:
-        slant: horizontal shift of the stroke for one pixel up: the tangent of the angle, positive to the right.
-        ink: the sum of all pixel values, in fully inked pixels; at equal shape it grows with stroke thickness.
-        width: standard deviation of the ink to the left and right of the slanted axis, in pixels.
+        slant: horizontal shift of the stroke for each pixel upwards. This is the tangent of the angle, positive to the
+            right.
+        ink: the sum of all pixel values, in fully inked pixels. For the same shape it grows with stroke thickness.
+        width: standard deviation of the ink perpendicular to the slanted axis, in pixels.
     """
 
     slant: Tensor
@@ -26,7 +27,7 @@ class Style(NamedTuple):
 
 
 def style(images: Tensor) -> Style:
-    """Slant, ink and width of each image, floats in [0, 1] (B, C, H, W); 0 where there is no ink.
+    """Slant, ink and width of each image, floats in [0, 1] (B, C, H, W). An image without ink gets zeros.
 
     Slant is the regression of the horizontal on the vertical position, Cov(x, y) / Var(y), as in the usual
     deslanting of digits (LeCun et al., "Gradient-based learning applied to document recognition", 1998).
@@ -47,10 +48,10 @@ def style(images: Tensor) -> Style:
 
 
 def thickness(images: Tensor) -> Tensor:
-    """The thickness of the strokes of each image, in pixels: floats in [0, 1] (B, C, H, W) to (B,); 0 without ink.
+    """The thickness of the strokes of each image, in pixels: floats in [0, 1] (B, C, H, W) to (B,).
 
-    Twice the area of the ink by the length of its outline, which is its total variation: a stroke of length L and
-    thickness t has the area L t and two sides of length L.
+    It is twice the area of the ink divided by the length of its outline (its total variation), because a stroke of
+    length L and thickness t has the area L t and two sides of length L. An image without ink gets 0.
     """
     ink = nn.functional.pad(images.mean(1), (1, 1, 1, 1))
     down, right = ink.diff(dim=1)[:, :, :-1], ink.diff(dim=2)[:, :-1]
@@ -58,7 +59,7 @@ def thickness(images: Tensor) -> Tensor:
     return 2 * ink.sum((1, 2)) / outline.clamp(min=TINY)
 
 
-# what can be measured of any image, and so be a condition of any model
+# each can be a condition of any model
 MEASURES: dict[str, Callable[[Tensor], Tensor]] = {
     "slant": lambda images: style(images).slant,
     "thickness": thickness,

@@ -1,7 +1,7 @@
-"""Every source of labelled images becomes one `Dataset`: a training part and a test part."""
+"""Labelled images in memory, and a data set of them: training images, test images and validation images."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,18 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condvae.config import Config
+from condvae.data.attributes import MEASURES, measured
 from condvae.errors import ConfigError, DataError, unknown
 from condvae.schema import Attribute, Schema
+
+Positions = NDArray[np.int64] | slice
+READ = 10_000  # images that are read at once by what goes through all of them
 
 
 @dataclass(frozen=True)
 class Values:
-    """An attribute of each image.
+    """The values of an attribute, one for each image.
 
     Attributes:
         values: (N,), numbers, or indices into `classes`.
-        classes: the name of each class; empty for numbers.
-        measured: whether condvae measured it of the images, as it does where the data does not say it.
+        classes: the name of each class. Empty for numbers.
+        measured: whether condvae measured the values, because the data does not have them.
     """
 
     values: NDArray[Any]
@@ -28,28 +32,31 @@ class Values:
     measured: bool = False
 
     def describe(self, name: str) -> Attribute:
-        """What a model must know of it; numbers by their mean, standard deviation and first and last hundredth."""
+        """What a model must know of the attribute; of numbers the mean, standard deviation, 1st and 99th percentile."""
         if self.classes:
             return Attribute(name, self.classes)
         low, high = np.quantile(self.values, (0.01, 0.99))
         mean, sd = float(self.values.mean(dtype=np.float64)), float(self.values.std(dtype=np.float64))
-        varies = sd > 1e-6 * max(1.0, abs(mean))  # and not by rounding alone
+        varies = sd > 1e-6 * max(1.0, abs(mean))  # a smaller deviation comes from rounding
         return Attribute(name, (), mean, sd if varies else 1.0, float(low), float(high))
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Images in memory with one label each.
+    """Images with one label each.
+
+    Code that uses them reads them with `batches`, `take` and `pixels`, so that it also works for images that do not
+    fit into memory.
 
     Attributes:
-        images: uint8 (N, C, H, W), 0 black to 255 white.
+        images: uint8 (N, C, H, W), from 0 (black) to 255 (white).
         labels: int64 (N,), each an index into `classes`.
         classes: the name of each class.
-        attributes: what else each image has, by name.
+        attributes: further properties of each image, by name.
 
     Raises:
-        DataError: images and labels or attributes differ in number, there are none, a label or a class of an attribute
-            does not exist, a number is not finite, or an attribute is called "label".
+        DataError: the numbers of images, labels and attribute values differ, there are no images, a class does not
+            exist, a number is not finite, or an attribute is called "label".
     """
 
     images: NDArray[np.uint8]
@@ -61,17 +68,17 @@ class LabelledImages:
         if len(self.images) != len(self.labels):
             raise DataError(
                 f"There are {len(self.images)} images and {len(self.labels)} labels; each image needs exactly one "
-                "label. Check that both files belong to the same part of the data set."
+                "label. Check that images and labels belong to the same part of the data set."
             )
         if not len(self.images):
             raise DataError("There are no images; at least one is needed. Check the source.")
         if "label" in self.attributes:
-            raise DataError("An attribute is called 'label', as the label itself is. Give it another name.")
+            raise DataError("An attribute is called 'label', like the label itself. Give it another name.")
         for name, column in {"label": Values(self.labels, self.classes), **self.attributes}.items():
             _check(name, column, len(self))
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.labels)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -81,7 +88,7 @@ class LabelledImages:
 
     @property
     def kinds(self) -> dict[str, tuple[str, ...]]:
-        """The classes of each attribute; none for numbers."""
+        """The classes of each attribute. Empty for numbers."""
         return {name: column.classes for name, column in self.attributes.items()}
 
     @property
@@ -91,14 +98,42 @@ class LabelledImages:
         return Schema(self.shape, self.classes, attributes)
 
     def rows(self, conditions: Sequence[str]) -> NDArray[np.float32]:
-        """The given conditions of each image, "label" or names of attributes: float32 (N, D)."""
+        """The conditions of each image, "label" or names of attributes: float32 (N, D)."""
         columns = [self.labels if name == "label" else self.attributes[name].values for name in conditions]
         return np.stack(columns, 1).astype(np.float32) if columns else np.empty((len(self), 0), np.float32)
 
-    def take(self, index: NDArray[np.int64]) -> "LabelledImages":
-        """Some of the images, by their positions (M,)."""
-        columns = {name: replace(column, values=column.values[index]) for name, column in self.attributes.items()}
-        return LabelledImages(self.images[index], self.labels[index], self.classes, columns)
+    def pixels(self, positions: Positions) -> NDArray[np.uint8]:
+        """Some of the images, by positions (M,) or a slice: uint8 (M, C, H, W)."""
+        return self.images[positions]
+
+    def take(self, positions: Positions) -> "LabelledImages":
+        """Some of the images with their labels and attributes, by positions (M,) or a slice."""
+        columns = {name: replace(column, values=column.values[positions]) for name, column in self.attributes.items()}
+        return LabelledImages(self.pixels(positions), self.labels[positions], self.classes, columns)
+
+    def batches(self, size: int) -> Iterator["LabelledImages"]:
+        """All images in their order, at most `size` at a time."""
+        for start in range(0, len(self), size):
+            yield self.take(slice(start, start + size))
+
+    def mean_image(self) -> NDArray[np.float64]:
+        """The mean of all images: (C, H, W), from 0 to 1."""
+        total = np.zeros(self.shape, np.int64)
+        for start in range(0, len(self), READ):
+            total += self.pixels(slice(start, start + READ)).sum(0, dtype=np.int64)
+        return total / len(self) / 255
+
+    def examples(self, each: int) -> "LabelledImages":
+        """The first images of each class, at most `each` of them, ordered by class."""
+        order = np.argsort(self.labels, kind="stable")
+        starts = np.searchsorted(self.labels[order], self.labels[order])
+        return self.take(order[np.arange(len(order)) - starts < each])
+
+    def pixel_statistics(self) -> tuple[int, int, float]:
+        """Minimum, maximum and mean of all pixel values, from 0 to 255."""
+        parts = [batch.images for batch in self.batches(READ)]
+        mean = sum(part.sum(dtype=np.int64) for part in parts) / (len(self) * np.prod(self.shape))
+        return min(int(part.min()) for part in parts), max(int(part.max()) for part in parts), float(mean)
 
     def counts(self) -> dict[str, int]:
         """The number of images of each class."""
@@ -108,13 +143,13 @@ class LabelledImages:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set with its own split into training and test images.
+    """A data set, split into training images and test images.
 
     Attributes:
-        source: how it was named, such as "mnist"; `load_data(source)` gives it again.
+        source: the name of its source, such as "mnist". `load_data(source)` loads the same data set.
         train: the images to train on.
         test: the images to measure on.
-        validation: images held out of training, to decide by; None if there are none.
+        validation: images held out from training, to choose settings by. None if there are none.
 
     Raises:
         DataError: the parts differ in shape, classes or attributes.
@@ -139,55 +174,51 @@ class Dataset:
                     )
 
     def digest(self, *settings: Any) -> str:
-        """A name for what is computed of these images with some settings, the same wherever they are."""
+        """A name for results computed from these images with some settings. It depends on the content alone."""
         found = hashlib.sha256(repr((settings, self.train.classes, self.train.shape)).encode())
         for part in (self.train, self.test):
-            found.update(part.images.tobytes() + part.labels.tobytes())
+            for start in range(0, len(part), READ):
+                found.update(part.pixels(slice(start, start + READ)).tobytes())
+            found.update(part.labels.tobytes())
         return found.hexdigest()[:16]
 
     def hold_out(self, count: int) -> "Dataset":
-        """The same data with some of its training images as validation images, always the same ones; all if count is 0.
+        """The same data with `count` training images as validation images, which are always the same ones.
 
         Raises:
-            DataError: none would be left to train on.
+            DataError: no image would be left to train on.
         """
         if not count:
             return self
         if count >= len(self.train):
             raise DataError(
-                f"{count} validation images of {len(self.train)} training images leave none to train on. Set "
-                f"training.validation to less, such as {len(self.train) // 10}."
+                f"training.validation must be less than the number of training images, {len(self.train)}, got {count}. "
+                f"Set it to {len(self.train) // 10}, for example."
             )
         order = np.random.default_rng(0).permutation(len(self.train))
         train, validation = self.train.take(np.sort(order[count:])), self.train.take(np.sort(order[:count]))
         return Dataset(self.source, train, self.test, validation)
 
     def with_attributes(self, names: Sequence[str]) -> "Dataset":
-        """The same data with these attributes; those that it has not are measured of the images, if they can be.
+        """The same data with these attributes. Those that the data lacks are measured of the images.
 
         Raises:
-            ConfigError: the data has not such an attribute, and it cannot be measured.
-            DataError: the data has an attribute of its own under the name of a measure.
+            ConfigError: the data lacks such an attribute, and it cannot be measured.
+            DataError: the data has an attribute with the name of a measure.
         """
-        from condvae.data.attributes import MEASURES, measured
-
         known = self.train.attributes
         missing = [name for name in names if name not in {"label", *known}]
         for name in names:
             if name in missing and name not in MEASURES:
                 raise ConfigError(unknown("condition", name, ["label", *known, *MEASURES]))
             if name in known and name in MEASURES and not known[name].measured:
-                raise DataError(f"The data has a '{name}', which condvae measures of images. Give it another name.")
+                raise DataError(
+                    f"The data has an attribute '{name}', which condvae measures of images. Give it another name."
+                )
         if not missing:
             return self
-
-        def extended(part: LabelledImages) -> LabelledImages:
-            found = measured(part.images, missing).items()
-            columns = {name: Values(values, measured=True) for name, values in found}
-            return replace(part, attributes={**part.attributes, **columns})
-
-        validation = self.validation and extended(self.validation)
-        return Dataset(self.source, extended(self.train), extended(self.test), validation)
+        validation = self.validation and _extended(self.validation, missing)
+        return Dataset(self.source, _extended(self.train, missing), _extended(self.test, missing), validation)
 
 
 def prepared(data: Dataset, config: Config) -> Dataset:
@@ -200,22 +231,28 @@ def prepared(data: Dataset, config: Config) -> Dataset:
     return data.with_attributes(config.model.conditions).hold_out(config.training.validation)
 
 
+def _extended(part: LabelledImages, names: Sequence[str]) -> LabelledImages:
+    found = [measured(batch.images, names) for batch in part.batches(READ)]
+    columns = {name: Values(np.concatenate([values[name] for values in found]), measured=True) for name in names}
+    return replace(part, attributes={**part.attributes, **columns})
+
+
 def _check(name: str, column: Values, count: int) -> None:
     values, classes = np.asarray(column.values), column.classes
     if values.dtype.kind not in ("iu" if classes else "iuf"):
         raise DataError(
-            f"The values of '{name}' are of type {values.dtype}; {'whole ' if classes else ''}numbers are needed. "
+            f"The values of '{name}' must be {'whole ' if classes else ''}numbers, got the type {values.dtype}. "
             "Convert them."
         )
     if values.shape != (count,):
         raise DataError(
             f"There are {count} images, and values of '{name}' of the shape {values.shape}; each image needs exactly "
-            "one. Check them."
+            "one value. Check them."
         )
     if classes and (values.min() < 0 or values.max() >= len(classes)):
         raise DataError(
-            f"The values of '{name}' run from {values.min()} to {values.max()}, where {len(classes)} classes allow "
-            f"0 to {len(classes) - 1}. Check them."
+            f"The values of '{name}' must be from 0 to {len(classes) - 1} for {len(classes)} classes, got "
+            f"{values.min()} to {values.max()}. Check them."
         )
     if not np.isfinite(values).all():
-        raise DataError(f"A value of '{name}' is not finite; every image needs an ordinary number. Check them.")
+        raise DataError(f"Every value of '{name}' must be finite, and at least one is not. Check them.")

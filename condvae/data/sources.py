@@ -1,52 +1,74 @@
-"""TODO."""
+"""Data sources by name. Each is one file with a function that loads a `Dataset`, and one line in SOURCES.
 
-from pathlib import Path
+Another package adds a source with an entry point in the group `condvae.data`, whose name is the name of the source:
 
-import numpy as np
+    [project.entry-points."condvae.data"]
+    photos = "mypackage.photos:load"
 
-from condvae.data import mnist
-from condvae.data.dataset import Dataset, LabelledImages
-from condvae.data.idx import read_idx
-from condvae.errors import ConfigError, DataError
+Then `photos` and `photos:ARGUMENT` are sources. The function takes the text after the colon, which may be empty.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import NamedTuple
+
+from condvae.data.dataset import Dataset
+from condvae.errors import ConfigError, unknown
+
+GROUP = "condvae.data"
+
+
+class Source(NamedTuple):
+    """A data source.
+
+    Attributes:
+        module: the module with the function `load`.
+        usage: how a user writes the source.
+        summary: what it reads.
+    """
+
+    module: str
+    usage: str
+    summary: str
+
+
+SOURCES = {
+    "mnist": Source("condvae.data.mnist", "mnist", "handwritten digits, fetched once into the cache"),
+    "idx": Source("condvae.data.idx", "idx:DIR", "a folder with four IDX files of MNIST's names, plain or gzipped"),
+}
 
 
 def load_data(source: str) -> Dataset:
-    """Load a data set by its source, fetching it first if need be.
+    """Load a data set by its source. A public data set is fetched first if it is not in the cache.
 
     Args:
-        source: "mnist", or "idx:DIR" for a folder with four IDX files of MNIST's names, plain or gzipped.
+        source: the name of a source, with an argument after a colon if it takes one, such as "mnist" or "idx:DIR".
 
     Raises:
-        ConfigError: there is no such kind of source.
-        DataError: the data cannot be had, or is damaged.
+        ConfigError: there is no such source.
+        DataError: the data is not available, or is damaged.
     """
-    kind, _, argument = source.partition(":")
-    if source == "mnist":
-        train, test = _read_idx_folder(mnist.fetch())
-    elif kind == "idx" and argument:
-        folder = Path(argument).expanduser().absolute()  # so that a run finds it from anywhere
-        source = f"idx:{folder}"
-        train, test = _read_idx_folder(folder)
-    else:
-        raise ConfigError(f"There is no data source '{source}'. Known: 'mnist', 'idx:DIR'.")
-    return Dataset(source, train, test)
+    name, _, argument = source.partition(":")
+    load = _loaders().get(name)
+    if load is None:
+        raise ConfigError(unknown("data source", name, _usages()))
+    return load()(argument)
 
 
-def _read_idx_folder(folder: Path) -> tuple[LabelledImages, LabelledImages]:
-    parts = []
-    for part in ("train", "t10k"):
-        images = read_idx(_find(folder, f"{part}-images", "idx3"), dimensions=3)
-        labels = read_idx(_find(folder, f"{part}-labels", "idx1"), dimensions=1)
-        parts.append((images[:, np.newaxis], labels.astype(np.int64)))
-    count = 1 + max(int(labels.max(initial=0)) for _, labels in parts)
-    classes = tuple(str(label) for label in range(count))
-    train, test = (LabelledImages(images, labels, classes) for images, labels in parts)
-    return train, test
+def source_help() -> str:
+    """All sources in one sentence, for the help of commands."""
+    described = [f"{one.usage} ({one.summary})" for one in SOURCES.values()]
+    others = [name for name in _usages() if name.partition(":")[0] not in SOURCES]
+    return ", or ".join([*described, *others])
 
 
-def _find(folder: Path, stem: str, dimensions: str) -> Path:
-    names = [f"{stem}{mark}{dimensions}-ubyte{end}" for mark in "-." for end in ("", ".gz")]
-    for name in names:
-        if (folder / name).is_file():
-            return folder / name
-    raise DataError(f"{folder} has no file {names[0]} (nor {', '.join(names[1:])}). Put it there, or name another DIR.")
+def _usages() -> list[str]:
+    installed = [point.name for point in entry_points(group=GROUP)]
+    return [*(one.usage for one in SOURCES.values()), *installed]
+
+
+def _loaders() -> dict[str, Callable[[], Callable[[str], Dataset]]]:
+    """For each source a function that imports it and returns its `load`. Those of condvae win over installed ones."""
+    own = {name: lambda one=one: import_module(one.module).load for name, one in SOURCES.items()}
+    return {**{point.name: point.load for point in entry_points(group=GROUP)}, **own}

@@ -1,180 +1,123 @@
-"""A trained model and its data to an `Evaluation`: every figure with its protocol, number of items and error."""
+"""A trained model and its data become an `Evaluation`: every figure with its protocol, number of items and error."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
-from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from condvae.errors import ConfigError, unknown
-from condvae.evaluation.accuracy import Accuracy, _accuracy
-from condvae.evaluation.classifier_score import Score, measure_score
-from condvae.evaluation.control import Leak, Obedience, measure_leak, measure_obedience
-from condvae.evaluation.likelihood import Classifier, Nats, measure_likelihood
+from condvae.errors import CondvaeError
+from condvae.evaluation.earlier import converted
 from condvae.evaluation.measurement import Measurement
-from condvae.evaluation.memorisation import Memorisation, measure_memorisation
-from condvae.evaluation.protocol import Choices
-from condvae.evaluation.realism import FEWEST, Generation, measure_generation
-from condvae.evaluation.reconstruction import Codes, Reconstruction, _codes, _reconstruction
+from condvae.evaluation.part import Part, Section, Sections, find_part, parts
+from condvae.evaluation.protocol import Protocol
 from condvae.evaluation.study import Study
 from condvae.files import sha256, write_text
+from condvae.plain import plain, restored
+from condvae.progress import announce
 
-EDITION = 3  # one more whenever a figure would come out otherwise for the same model
+EDITION = 3  # increase it when a change gives other figures for the same model
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How good a model is, in parts; None for what was not measured, or does not apply to the model.
+    """How good a model is, in parts: `evaluation["reconstruction"].mse.value`.
 
     Attributes:
         weights: SHA-256 digest of the weights that were measured.
-        edition: of the protocols, EDITION.
-        judge: the classifier that judged, and how often it is right itself; None if none was asked.
-        reconstruction: of the test images.
-        codes: of the training and test images.
-        accuracy: conditional accuracy.
-        likelihood: the bound and -log p(x|y); None where there is no likelihood.
-        classifier: the model as a classifier, likewise.
-        generation: images drawn from the prior and from the mixture, as means and as samples.
-        score: the classification accuracy score.
-        leak: whether z knows the label.
-        obedience: how well requested attributes are met.
-        memorisation: whether images drawn are copies.
+        edition: the edition of the protocols, EDITION.
+        judge: the name and the accuracy of the classifier that judged images. None if nothing was judged.
+        parts: the result of each part that was measured.
     """
 
     weights: str
     edition: int = EDITION
     judge: str | None = None
-    reconstruction: Reconstruction | None = None
-    codes: Codes | None = None
-    accuracy: Accuracy | None = None
-    likelihood: Nats | None = None
-    classifier: Classifier | None = None
-    generation: tuple[Generation, ...] = ()
-    score: Score | None = None
-    leak: Leak | None = None
-    obedience: tuple[Obedience, ...] = ()
-    memorisation: Memorisation | None = None
+    parts: Mapping[str, Sections] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Any:
+        """The result of a part, a Section or a tuple of them. None if the part was not measured or does not apply.
+
+        Raises:
+            ConfigError: there is no such part.
+        """
+        return self.parts.get(find_part(name).name)
+
+    def sections(self) -> Iterator[tuple[Part, Section]]:
+        """Every section that was measured, with the part that it belongs to, in the order of the parts."""
+        for part in parts().values():
+            found = self.parts.get(part.name, ())
+            yield from ((part, section) for section in (found if isinstance(found, tuple) else (found,)))
 
     def figures(self) -> Iterator[tuple[str, str, Measurement]]:
-        """Every figure: its part, its title, and itself."""
-        for part in fields(self):
-            sections = getattr(self, part.name)
-            for section in sections if isinstance(sections, tuple) else (sections,):
-                if is_dataclass(section):
-                    yield from ((_heading(part.name, section), *figure) for figure in _figures(section))
+        """Every figure: its heading, its title, and the figure itself."""
+        for part, section in self.sections():
+            yield from section.figures(part.title)
+
+    def headlines(self) -> list[tuple[str, str]]:
+        """Names and values for the top of a report."""
+        found = (section.headline for _, section in self.sections())
+        return [headline for headline in found if headline]
 
 
-QUICK = ("reconstruction", "codes", "accuracy")
+def quick_parts() -> list[str]:
+    """Names of the parts that take only seconds, which the report always measures."""
+    return [name for name, part in parts().items() if part.quick]
 
 
-def evaluate(study: Study, parts: Sequence[str] = (), choices: Choices | None = None) -> Evaluation:
-    """Measure a trained model on its data; the same model gives the same figures.
+def evaluate(study: Study, only: Sequence[str] = (), protocol: Protocol | None = None) -> Evaluation:
+    """Measure a trained model on its data. The same model gives the same figures.
 
     Args:
         study: the run.
-        parts: what to measure, names of PARTS; all if empty. What evaluation.json holds of these weights is kept.
-        choices: of the protocol; the usual ones if left out.
+        only: names of the parts to measure. All are measured if it is empty. The others are kept as evaluation.json
+            has them for these weights.
+        protocol: what can be chosen of how it is measured.
 
     Raises:
         ConfigError: there is no such part.
-        DataError: the data cannot be had.
+        DataError: the data is not available.
         StorageError: the run folder cannot be written.
     """
-    for part in parts:
-        if part not in PARTS:
-            raise ConfigError(unknown("part of the evaluation", part, PARTS))
+    chosen = [find_part(name) for name in only or parts()]
     found = load_evaluation(study)
-    for part in parts or PARTS:
-        found = replace(found, **PARTS[part](study, choices or Choices()))
+    for number, part in enumerate(chosen, start=1):
+        if part.applies(study):
+            announce(f"Measuring {part.name} ({number} of {len(chosen)})")
+            result = part.measure(study, protocol or Protocol())
+            judge = study.judge.description if part.judged and study.judge else found.judge
+            found = replace(found, judge=judge, parts={**found.parts, part.name: result})
         save_evaluation(study, found)
     return found
 
 
 def load_evaluation(study: Study) -> Evaluation:
-    """What was measured of these weights; an evaluation without figures if nothing was, or not as it is done now."""
+    """The evaluation of these weights in the run folder.
+
+    It is without figures if there is none, if it is damaged, or if its edition is another one.
+    """
     nothing = Evaluation(sha256(study.run.weights))
     try:
-        content = json.loads(study.run.evaluation.read_text("utf-8"))
+        content = converted(json.loads(study.run.evaluation.read_text("utf-8")))
         if (content["weights"], content["edition"]) != (nothing.weights, EDITION):
             return nothing
-        return _restored(Evaluation, content)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return evaluation_from(content)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, CondvaeError):
         return nothing
+
+
+def evaluation_from(content: Mapping[str, Any]) -> Evaluation:
+    """An evaluation from the content of its file, see `plain`. Parts that this version does not have are left out.
+
+    Raises:
+        ConfigError: a part has other fields than it should have.
+    """
+    known = parts()
+    results = {
+        name: restored(known[name].kind, result, name) for name, result in content["parts"].items() if name in known
+    }
+    return Evaluation(content["weights"], content["edition"], content["judge"], results)
 
 
 def save_evaluation(study: Study, evaluation: Evaluation) -> None:
     """Write evaluation.json into the run folder."""
-    write_text(study.run.evaluation, json.dumps(asdict(evaluation), indent=2) + "\n")
-
-
-def _likelihood(study: Study, choices: Choices) -> dict[str, Any]:
-    if not study.config.has_bound:
-        return {}
-    likelihood, classifier = measure_likelihood(study, choices.samples, choices.images)
-    return {"likelihood": likelihood, "classifier": classifier}
-
-
-def _generation(study: Study, _: Choices) -> dict[str, Any]:
-    judge = study.judge
-    if judge is None or len(study.test_labels) < FEWEST:
-        return {}
-    return {"generation": measure_generation(study, judge), "judge": judge.description}
-
-
-def _score(study: Study, choices: Choices) -> dict[str, Any]:
-    return {"score": measure_score(study, choices.source)} if study.model.conditions.classes else {}
-
-
-PARTS: dict[str, Callable[[Study, Choices], dict[str, Any]]] = {
-    "reconstruction": _reconstruction,
-    "codes": _codes,
-    "accuracy": _accuracy,
-    "likelihood": _likelihood,
-    "leak": lambda study, _: {"leak": measure_leak(study)},
-    "obedience": lambda study, choices: {"obedience": measure_obedience(study, choices.source)},
-    "memorisation": lambda study, choices: {"memorisation": measure_memorisation(study, choices.source)},
-    "generation": _generation,
-    "score": _score,
-}
-
-
-# What a model and its data must have for a part, where not all have it.
-NEEDS = {
-    "accuracy": "labels among the model's conditions, and several classes",
-    "likelihood": "a likelihood, which mse is not, and a gaussian posterior",
-    "obedience": "a condition that can be measured of images",
-    "generation": f"several classes, and {FEWEST} test images",
-    "score": "labels among the model's conditions",
-}
-
-
-def _heading(part: str, section: Any) -> str:
-    if isinstance(section, Generation):
-        end = ", no condition" if section.conditions == "none" else ""
-        return f"generation, z from the {section.source}, decoder {section.mode}{end}"
-    if isinstance(section, Nats):
-        return f"{part}, {section.measures}"
-    name = f"{part}, {section.name}" if isinstance(section, Obedience) else part
-    return f"{name}, z from the {section.source}" if isinstance(section, (Memorisation, Obedience, Score)) else name
-
-
-def _figures(section: Any) -> Iterator[tuple[str, Measurement]]:
-    for item in fields(section):
-        value, title = getattr(section, item.name), item.metadata.get("title", "")
-        if isinstance(value, tuple):
-            yield from ((f"{title} {number}", one) for number, one in enumerate(value))
-        elif isinstance(value, Measurement):
-            yield title, value
-
-
-def _restored(kind: Any, value: Any) -> Any:
-    """Plain dictionaries and lists, as the dataclasses and tuples that they were."""
-    if get_origin(kind) is UnionType:
-        return None if value is None else _restored(get_args(kind)[0], value)
-    if get_origin(kind) is tuple:
-        return tuple(_restored(get_args(kind)[0], part) for part in value)
-    if isinstance(value, Mapping):
-        types = get_type_hints(kind)
-        return kind(**{name: _restored(types[name], part) for name, part in value.items()})
-    return value
+    write_text(study.run.evaluation, json.dumps(plain(evaluation), indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""What can be measured of images without a model: style by moments, differences, accuracy with its error."""
+"""A measured figure: its value, its standard error, the number of items, and how it was measured."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ class Measurement:
     """One measured figure with its protocol.
 
     Attributes:
-        value: a mean over `count` items, unless the protocol says otherwise.
-        error: its standard error: of a mean the usual one, of most others by the bootstrap; 0 for a single item.
+        value: the mean over `count` items, unless the protocol says otherwise.
+        error: the standard error of the value. 0 for a single item.
         count: the number of items.
-        protocol: what was measured, on what, and how; the unit where there is one.
+        protocol: what was measured, on which images, and how. It names the unit if there is one.
     """
 
     value: float
@@ -30,22 +30,23 @@ class Measurement:
 
 
 def measure(values: Tensor, protocol: str) -> Measurement:
-    """The mean of values (N,) with its standard error, taking them as independent."""
+    """The mean of values (N,) with its standard error. The values are taken as independent."""
     count = values.numel()
     error = values.double().std().item() / sqrt(count) if count > 1 else 0.0
     return Measurement(values.double().mean().item(), error, count, protocol)
 
 
 def bootstrapped(statistic: Callable[..., float], protocol: str, *counts: int) -> Measurement:
-    """A statistic that is no mean, with its standard error: its spread over RESAMPLES draws with replacement.
+    """A statistic that is not a mean. Its standard error is its spread over RESAMPLES draws with replacement.
 
-    Efron, "Bootstrap methods: another look at the jackknife", 1979.
+    Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics, 1979,
+    https://doi.org/10.1214/aos/1176344552
 
     Args:
-        statistic: takes the positions of the items to use, int64 (N,), for each of the counts.
-        protocol: what was measured, on what, and how.
-        counts: N, how many items there are; several for a statistic of several independent sets, the last of which is
-            the one that the measurement counts.
+        statistic: takes positions of items, int64 (N,), one tensor for each of the counts.
+        protocol: what was measured, on which images, and how.
+        counts: N, the number of items. A statistic of several independent sets has several, and the last one is the
+            count of the measurement.
     """
     generator = torch.Generator().manual_seed(0)
     draws = ([torch.randint(count, (count,), generator=generator) for count in counts] for _ in range(RESAMPLES))
@@ -54,7 +55,7 @@ def bootstrapped(statistic: Callable[..., float], protocol: str, *counts: int) -
 
 
 def correlation(values: Tensor, others: Tensor) -> float:
-    """Pearson's correlation of two samples (N,); 0 where one of them does not vary."""
+    """Pearson's correlation of two samples (N,). 0 if one of them does not vary."""
     pair = torch.stack([values, others]).double()
     deviations = pair - pair.mean(1, keepdim=True)
     scale = deviations.norm(dim=1).prod().clamp(min=TINY)

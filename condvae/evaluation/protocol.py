@@ -1,31 +1,147 @@
-"""TODO."""
+"""How everything is measured: what can be chosen, which images are drawn and compared, and how protocols name them."""
 
 from dataclasses import dataclass
 
-from condvae.config import SOURCES, _require
-from condvae.errors import ConfigError, unknown
+import torch
+from torch import Tensor
+
+from condvae.config import Z_PRIORS, require
+from condvae.evaluation.study import Study
+from condvae.inference.batched import MIXTURE, MODEL_PRIOR, decode
+from condvae.inference.mixture import FITTED
+from condvae.seeds import shuffled
+
+SAMPLES_PER_CLASS = 1000
+MAX_SAMPLES = 50_000
+BALANCED = "Test images drawn at random, the same number of each class."
+MIXTURE_TEXT = f"The ex-post mixture is a {FITTED}."
 
 
 @dataclass(frozen=True)
-class Choices:
-    """What of the evaluation's protocol can be chosen.
+class Protocol:
+    """What can be chosen of how a model is evaluated.
 
-    Attributes:
-        samples: importance samples for each image.
-        images: test images for the importance samples, class-balanced; all if None.
-        source: where z is from in the parts score, obedience and memorisation, one of SOURCES; generation and accuracy
-            have each.
+    Args:
+        importance_samples: number of importance samples of z for each image.
+        images: number of test images for importance sampling, the same number of each class. None takes all of them.
+        prior: where z is drawn from in the parts control, memorisation and classifier_score, "prior" or "mixture". The
+            parts accuracy and realism measure both.
 
     Raises:
-        ConfigError: a choice is not possible.
+        ConfigError: a value is not possible.
     """
 
-    samples: int = 500
+    importance_samples: int = 500
     images: int | None = 1000
-    source: str = "prior"
+    prior: str = MODEL_PRIOR
 
     def __post_init__(self) -> None:
-        for name, value in (("--is-samples", self.samples), ("--images", self.images)):
-            _require(value is None or value >= 1, name, value, "1 or more")
-        if self.source not in SOURCES:
-            raise ConfigError(unknown("source of z", self.source, SOURCES))
+        samples = self.importance_samples
+        require(samples >= 1, "--importance-samples", samples, "at least 1")
+        require(self.images is None or self.images >= 1, "--images", self.images, "at least 1, or all")
+        require(self.prior in Z_PRIORS, "--prior", f"'{self.prior}'", f"one of {', '.join(Z_PRIORS)}")
+
+
+def modes(study: Study) -> tuple[str, ...]:
+    """How images can be drawn: as the mean of p(x|z,y), and as a sample of it if it is a likelihood."""
+    return ("mean", "sample") if study.model.likelihood.is_likelihood else ("mean",)
+
+
+def sample_labels(study: Study) -> Tensor:
+    """SAMPLES_PER_CLASS of each label in order, but about MAX_SAMPLES at most: int64 (N,)."""
+    classes = len(study.model.schema.classes)
+    return torch.arange(classes).repeat_interleave(min(SAMPLES_PER_CLASS, max(1, MAX_SAMPLES // classes)))
+
+
+def proportioned(study: Study) -> Tensor:
+    """Positions in `sample_labels` that leave the labels in the proportions of the test images, int64 (M,)."""
+    labels = sample_labels(study)
+    counts = torch.bincount(study.test_labels, minlength=len(study.model.schema.classes))
+    wanted = counts * int((labels == 0).sum()) // counts.max()
+    return torch.cat([(labels == label).nonzero()[:count, 0] for label, count in enumerate(wanted.tolist())])
+
+
+def balanced(study: Study, count: int | None) -> Tensor:
+    """Positions of test images, the same number of each label. They are drawn at random, always the same ones.
+
+    Args:
+        study: the run.
+        count: the largest number of images, but at least one of each label is drawn. None takes all test images.
+    """
+    labels = study.test_labels
+    if count is None:
+        return torch.arange(len(labels))
+    known, counts = labels.unique(return_counts=True)
+    each = max(1, min(count // len(known), int(counts.min())))
+    order = shuffled(len(labels))
+    return torch.cat([order[labels[order] == label][:each] for label in known.tolist()])
+
+
+def examples(study: Study, labels: Tensor, seed: int = 0) -> Tensor:
+    """Positions of training images with the given labels (N,), drawn at random: int64 (N,).
+
+    Drawn without replacement if the class has enough images. For a class without training images, all training images
+    are used.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    chosen, known = torch.empty_like(labels), study.train_labels
+    for label in labels.unique().tolist():
+        candidates = (known == label).nonzero()[:, 0]
+        if not len(candidates):
+            candidates = torch.arange(len(known))
+        wanted = labels == label
+        rounds = -(-int(wanted.sum()) // len(candidates))
+        order = torch.cat([torch.randperm(len(candidates), generator=generator) for _ in range(rounds)])
+        chosen[wanted] = candidates[order[: wanted.sum()]]
+    return chosen
+
+
+def sample_rows(study: Study, labels: Tensor, seed: int = 0) -> Tensor:
+    """Conditions (N, D) for images with the given labels (N,). Attributes are those of `examples`."""
+    rows = study.train_rows[examples(study, labels, seed)]
+    if study.model.conditions.classes:
+        rows[:, 0] = labels
+    return rows
+
+
+def null_rows(study: Study, count: int) -> Tensor:
+    """Conditions (N, D) that are all not given, for a model with condition dropout."""
+    return torch.full((count, len(study.model.conditions.variables)), torch.nan)
+
+
+def decode_all_labels(study: Study, z: Tensor) -> Tensor:
+    """The same latent vectors under every label: (B, Z) to floats in [0, 1] (classes, B, C, H, W)."""
+    classes = len(study.model.schema.classes)
+    rows = sample_rows(study, torch.zeros(len(z), dtype=torch.int64)).repeat(classes, 1)
+    rows[:, 0] = torch.arange(classes).repeat_interleave(len(z))
+    return decode(study.model, z.repeat(classes, 1), rows).unflatten(0, (classes, len(z)))
+
+
+def sample_size(study: Study) -> str:
+    """How many images `sample_labels` asks for, in words."""
+    count, classes = len(sample_labels(study)), len(study.model.conditions.classes)
+    return f"{count // classes:,} images of each class" if classes else f"{count:,} images"
+
+
+def drawing(study: Study, prior: str, mode: str = "mean") -> str:
+    """How images are drawn, for a protocol: the end of a sentence, and further sentences if necessary.
+
+    Args:
+        study: the run.
+        prior: "prior" or "mixture".
+        mode: one of `modes`.
+    """
+    if mode == "sample" and study.model.likelihood.unbounded:
+        pixels = "decoder samples clipped to [0, 1]"
+    else:
+        pixels = f"decoder {mode}s"
+    if prior == MIXTURE:
+        return f"z from the ex-post mixture, {pixels}. {MIXTURE_TEXT}{encoding(study)}"
+    return f"z from the prior, {pixels}."
+
+
+def encoding(study: Study) -> str:
+    """How latent vectors are encoded, for a protocol: sentences to append, each with a space before it."""
+    where = "" if study.model.prior.is_standard else " Codes are in standard coordinates."
+    grey = " Grey images are encoded, although training used binarised images."
+    return where + (grey if study.model.likelihood.binary else "")

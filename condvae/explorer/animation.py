@@ -1,4 +1,4 @@
-"""Images one after another, as an animated GIF or an MP4 video."""
+"""Images as an animated GIF or an MP4 video."""
 
 import io
 
@@ -7,33 +7,39 @@ from numpy.typing import NDArray
 
 from condvae.images import to_pillow
 
-SIDE = 256  # pixels that the shorter side of a picture has at least
+SIDE = 256  # the smallest number of pixels of the shorter side
 
 
 def gif(images: NDArray[np.uint8], rate: float) -> bytes:
-    """An animated GIF that repeats: uint8 (N, C, H, W) and images a second to the bytes of the file.
+    """An animated GIF that repeats forever.
 
-    Times in a GIF are hundredths of a second, so other rates are rounded.
+    Args:
+        images: uint8 (N, C, H, W).
+        rate: images per second. Durations in a GIF are multiples of 10 ms, so the rate is rounded.
     """
-    first, *others = [to_pillow(image, _scale(images)) for image in images]
+    first, *others = [to_pillow(image, scale(images.shape)) for image in images]
     buffer = io.BytesIO()
-    each = max(20, round(100 / rate) * 10)
-    first.save(buffer, "GIF", save_all=True, append_images=others, duration=each, loop=0, optimize=False)
+    first.save(buffer, "GIF", save_all=True, append_images=others, duration=duration(rate), loop=0, optimize=False)
     return buffer.getvalue()
 
 
 def mp4(images: NDArray[np.uint8], rate: int) -> bytes:
-    """An H.264 video: uint8 (N, C, H, W) and images a second to the bytes of the file."""
+    """An H.264 video.
+
+    Args:
+        images: uint8 (N, C, H, W).
+        rate: images per second.
+    """
     import av
 
     buffer = io.BytesIO()
-    scale = _scale(images) + _scale(images) % 2  # H.264 wants even sides
+    factor = scale(images.shape) + scale(images.shape) % 2  # H.264 needs even sides
     with av.open(buffer, "w", format="mp4") as video:
         stream = video.add_stream("libx264", rate=rate)
-        stream.height, stream.width = images.shape[2] * scale, images.shape[3] * scale
+        stream.height, stream.width = images.shape[2] * factor, images.shape[3] * factor
         stream.pix_fmt = "yuv420p"
         for image in images:
-            pixels = np.asarray(to_pillow(image, scale).convert("RGB"))
+            pixels = np.asarray(to_pillow(image, factor).convert("RGB"))
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             for packet in stream.encode(frame):
                 video.mux(packet)
@@ -42,5 +48,11 @@ def mp4(images: NDArray[np.uint8], rate: int) -> bytes:
     return buffer.getvalue()
 
 
-def _scale(images: NDArray[np.uint8]) -> int:
-    return -(-SIDE // min(images.shape[2:]))
+def duration(rate: float) -> int:
+    """Milliseconds that a GIF shows each image at a rate of images per second."""
+    return max(20, round(100 / rate) * 10)
+
+
+def scale(shape: tuple[int, ...]) -> int:
+    """The factor by which images (..., H, W) are enlarged, so that their shorter side has at least SIDE pixels."""
+    return -(-SIDE // min(shape[-2:]))

@@ -1,4 +1,4 @@
-"""The HTTP interface: the routes under /api/v1 that the page uses, and anyone else may."""
+"""The HTTP interface: the routes under /api/v1, which the page and other programs use."""
 
 import asyncio
 import sys
@@ -12,6 +12,8 @@ from fastapi.responses import JSONResponse
 
 from condvae.errors import CondvaeError, InputError
 from condvae.explorer.animation import gif, mp4
+from condvae.explorer.latent_map import GRIDS
+from condvae.explorer.limits import LIMITS
 from condvae.explorer.schemas import (
     Decode,
     Encode,
@@ -22,104 +24,141 @@ from condvae.explorer.schemas import (
     Path,
     Restyle,
     State,
-    View,
     images_as,
+    one_of,
 )
 from condvae.explorer.session import Encoded, Session
+from condvae.explorer.view import Scene, find_views
 
 Result = TypeVar("Result")
-FEW = 50  # images that are decoded on the event loop, as handing them to a thread takes longer than they do
-SHOWN = 5000  # points of a plane
-WRONG: dict[int | str, Any] = {
-    400: {"description": "What is wrong with the values, and what is allowed."},
-    409: {"description": "The model or its data cannot do that."},
+FEW = 50  # images that are decoded on the event loop, because handing them to a thread would take longer
+FILMS: dict[str, Callable[[Any, int], bytes]] = {"gif": gif, "mp4": mp4}
+MEDIA_TYPES = {"gif": "image/gif", "mp4": "video/mp4", "png": "image/png", "svg": "image/svg+xml"}
+ERRORS: dict[int | str, Any] = {
+    400: {"description": "A value is not possible. The message says what is allowed."},
+    409: {"description": "The model or its data does not allow this."},
 }
 IMAGES: dict[int | str, Any] = {
-    **WRONG,
+    **ERRORS,
     200: {
         "description": "Images (B, C, H, W), 0 to 255: JSON, one PNG, or raw bytes with their shape in X-Shape.",
         "content": {"application/json": {}, "image/png": {}, "application/octet-stream": {}},
     },
 }
 Wanted = Annotated[Format, Query(alias="format", description="json, png (one contact sheet) or raw (bytes)")]
+PlaneName = Annotated[str, Query(max_length=LIMITS.max_name, description="pca, two latent dimensions, or empty")]
+GridName = Annotated[str, Query(**one_of(GRIDS))]
+FilmFormat = Annotated[str, Query(**one_of(("gif", "mp4")))]
+FigureFormat = Annotated[str, Query(**one_of(("png", "svg")))]
 
 
 def add_errors(app: FastAPI) -> None:
-    """Malformed input becomes a 422, and values that are not possible a 400, that say what is allowed; other errors of
-    ours a 409 without the server's paths."""
+    """Errors become answers that say what is allowed.
+
+    Malformed requests are answered with 422, and values that are not possible with 400. Other errors of condvae are
+    answered with 409, and only the server's log has their text, because it may name paths on the server.
+    """
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
-        # not what was given, which need not be possible as JSON, such as NaN
-        return JSONResponse(
-            {"detail": [{key: one[key] for key in ("loc", "msg", "type")} for one in error.errors()]}, 422
-        )
+        # without the value that was given, which may not be possible in JSON, such as NaN
+        detail = [{key: one[key] for key in ("loc", "msg", "type")} for one in error.errors()]
+        return JSONResponse({"detail": detail}, 422)
 
     @app.exception_handler(CondvaeError)
-    async def said(_: Request, error: Exception) -> JSONResponse:
+    async def refused(_: Request, error: Exception) -> JSONResponse:
         if isinstance(error, InputError):
             return JSONResponse({"detail": str(error)}, 400)
         print(f"condvae: {error}", file=sys.stderr, flush=True)
-        return JSONResponse({"detail": "This model, or the data here, cannot do that; the server's log says why."}, 409)
+        return JSONResponse({"detail": "The model or its data does not allow this. The server's log has details."}, 409)
+
+
+class Lane:
+    """A single thread for everything slow. Nothing is computed twice, and decoding keeps a core."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(1, "condvae")
+
+    def begin(self, work: Callable[[], object]) -> None:
+        """Start work without waiting for it."""
+        self._threads.submit(work)
+
+    async def __call__(self, work: Callable[[], Result]) -> Result:
+        """Wait for the result of work, while the server answers other requests."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
 def make_routes(session: Session) -> APIRouter:
     """The routes of one model."""
-    router = APIRouter(prefix="/api/v1")
-    lane = ThreadPoolExecutor(1, "condvae")  # one, so that nothing is found out twice, and decoding keeps a core
-    lane.submit(lambda: session.map.codes)
+    router, lane = APIRouter(prefix="/api/v1"), Lane()
+    lane.begin(lambda: session.map.codes)
+    for add_routes in (add_drawing, add_encoding, add_latent_map, add_run, add_views):
+        add_routes(router, session, lane)
+    return router
 
-    async def later(work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(lane, work)
 
-    @router.get("/model")
-    async def model() -> dict[str, Any]:
-        """What the model is: its image shape, latent dimensions and conditions."""
-        return session.description
+def add_drawing(router: APIRouter, session: Session, lane: Lane) -> None:
+    """The routes that draw images from latent vectors."""
 
     @router.post("/decode", responses=IMAGES)
     async def decode(body: Decode, wanted: Wanted = "json") -> Response:
-        """Images of labels at latent vectors: the mean of p(x|z,y)."""
+        """The image of each label at each latent vector: the mean of p(x|z,y)."""
 
         def work() -> Response:
-            images, supported = session.images(body.labels, body.z, body.attributes)
+            images, supported = session.decoded(body)
             return images_as(images, wanted, {"supported": supported})
 
-        return work() if _few(body) else await later(work)
+        return work() if _is_small(body) else await lane(work)
 
     @router.post("/generate", responses=IMAGES)
     async def generate(body: Generate, wanted: Wanted = "json") -> Response:
-        """Images of labels in styles that are drawn, and their latent vectors."""
+        """Images of each label at latent vectors that are drawn at random, and these vectors."""
 
         def work() -> Response:
-            images, z = session.generated(body.labels, body.attributes, body.count, body.seed, body.source)
+            images, z = session.generated(body)
             return images_as(images, wanted, {"z": z.tolist()})
 
-        return await later(work)
+        return await lane(work)
 
-    @router.post("/encode", responses=WRONG)
+    @router.post("/animate", responses=ERRORS)
+    async def animate(body: Path, format: FilmFormat = "gif") -> Response:
+        """The images along a path through the latent space or between labels, as an animated GIF or an MP4 video."""
+
+        def work() -> bytes:
+            return FILMS[format](session.frames(body.path, body.steps), body.rate)
+
+        return Response(await lane(work), media_type=MEDIA_TYPES[format])
+
+
+def add_encoding(router: APIRouter, session: Session, lane: Lane) -> None:
+    """The routes that take an image."""
+
+    @router.post("/encode", responses=ERRORS)
     async def encode(body: Encode) -> dict[str, Any]:
-        """The posterior of an image in standard coordinates, and what was done to the image before."""
-        found = await later(lambda: session.encoded(body.image, body.label, body.attributes, not body.prepare))
-        return _about(found)
+        """The posterior of an image in standard coordinates, and the steps of its preparation."""
+        return _about(await lane(lambda: session.encoded(body)))
 
     @router.post("/restyle", responses=IMAGES)
     async def restyle(body: Restyle, wanted: Wanted = "json") -> Response:
-        """An image's style under other labels."""
+        """An image with other labels and the same style."""
 
         def work() -> Response:
-            found = session.encoded(body.image, body.label, body.attributes, not body.prepare)
-            copy, images = session.restyled(found, body.labels)
+            found = session.encoded(body)
+            reconstruction, images = session.restyled(found, body.new_label)
             about = _about(found)
             if wanted == "json":
-                about |= {"prepared": found.image[0].tolist(), "reconstruction": copy[0].tolist()}
+                about |= {"prepared": found.image[0].tolist(), "reconstruction": reconstruction[0].tolist()}
             return images_as(images, wanted, about)
 
-        return await later(work)
+        return await lane(work)
 
-    @router.get("/plane", responses=WRONG)
-    async def plane(name: Annotated[str, Query(max_length=50)] = "") -> dict[str, Any]:
-        """A plane through the latent space: pca, or two latent dimensions such as 0,1; and the codes on it."""
+
+def add_latent_map(router: APIRouter, session: Session, lane: Lane) -> None:
+    """The routes of the latent space."""
+
+    @router.get("/plane", responses=ERRORS)
+    async def plane(name: PlaneName = "") -> dict[str, Any]:
+        """A plane through the latent space, and the codes on it: pca, or two latent dimensions such as 0,1."""
 
         def work() -> dict[str, Any]:
             found, codes = session.map.plane(name), session.map.codes
@@ -127,88 +166,78 @@ def make_routes(session: Session) -> APIRouter:
                 "name": found.name,
                 "origin": found.origin.tolist(),
                 "axes": found.axes.tolist(),
-                "points": [[round(value, 3) for value in point] for point in found.points[:SHOWN].tolist()],
-                "labels": codes.labels[:SHOWN].tolist(),
+                "points": [[round(value, 3) for value in point] for point in found.points.tolist()],
+                "labels": codes.labels.tolist(),
                 "classes": codes.classes,
                 "of_data": codes.of_data,
                 "dimensions": [one._asdict() for one in session.map.dimensions],
             }
 
-        return await later(work)
+        return await lane(work)
 
-    @router.post("/overlay", responses=WRONG)
+    @router.post("/overlay", responses=ERRORS)
     async def overlay(body: Overlay) -> dict[str, Any]:
-        """A measure of the images on a grid of a plane; the first row is at the top."""
+        """A measure of the images on a grid of a plane. The first row is at the top."""
+        return await lane(lambda: {"values": session.overlay(body).tolist()})
 
-        def work() -> dict[str, Any]:
-            return {"values": session.overlay(body).tolist()}
-
-        return await later(work)
-
-    @router.get("/grid", responses=WRONG)
-    async def grid(name: Annotated[str, Query(max_length=50)] = "figure") -> dict[str, Any]:
-        """Latent vectors to compare labels at: figure (the experiment's nine), grid or draws."""
-        z, columns = await later(lambda: session.map.grid(name))
+    @router.get("/grid", responses=ERRORS)
+    async def grid(name: GridName = GRIDS[0]) -> dict[str, Any]:
+        """Latent vectors at which labels are compared: figure (the nine of the experiment), grid or draws."""
+        z, columns = await lane(lambda: session.map.grid(name))
         return {"z": z.tolist(), "columns": columns}
+
+
+def add_run(router: APIRouter, session: Session, lane: Lane) -> None:
+    """The routes of the run and its data."""
 
     @router.post("/nearest", responses=IMAGES)
     async def nearest(body: Nearest, wanted: Wanted = "json") -> Response:
-        """The training images nearest to one image of the model."""
+        """The training images that are nearest to one generated image."""
 
         def work() -> Response:
-            images, labels, distances = session.nearest(body.label, body.z, body.attributes, body.count)
+            images, labels, distances = session.nearest(body)
             return images_as(images, wanted, {"labels": labels, "distances": distances})
 
-        return await later(work)
+        return await lane(work)
 
-    @router.get("/evidence", responses=WRONG)
+    @router.get("/evidence", responses=ERRORS)
     async def evidence() -> dict[str, Any]:
-        """What was measured of the run, its claims and its settings."""
-        return await later(lambda: session.evidence)
+        """The figures of the run's evaluation, its claims and its settings."""
+        return await lane(lambda: session.evidence)
 
-    @router.post("/animate", responses=WRONG)
-    async def animate(body: Path, format: Annotated[str, Query(pattern="^(gif|mp4)$")] = "gif") -> Response:
-        """A path through the latent space, or between labels, as an animated GIF or MP4."""
 
-        def work() -> Response:
-            images = session.frames(body.path, body.steps)
-            content, kind = (
-                (gif(images, body.rate), "image/gif") if format == "gif" else (mp4(images, body.rate), "video/mp4")
-            )
-            return Response(content, media_type=kind)
+def add_views(router: APIRouter, session: Session, lane: Lane) -> None:
+    """The routes of the page: what it is made of, and the figure and the code of each view."""
+    views = find_views()
+    listed = [{"name": view.name, "titles": view.titles} for view in views.values()]
+    ViewName = Annotated[str, Query(**one_of(tuple(views)))]  # noqa: N806 - a type
 
-        return await later(work)
+    @router.get("/model")
+    async def model() -> dict[str, Any]:
+        """The model, its image shape, latent dimensions, labels and conditions; the views and limits of the page."""
+        return {**session.description, "views": listed}
 
-    @router.post("/figure", responses=WRONG)
-    async def figure(body: State, view: View, format: Annotated[str, Query(pattern="^(png|svg)$")] = "png") -> Response:
-        """What a view shows, as a figure."""
+    @router.post("/figure", responses=ERRORS)
+    async def figure(body: State, view: ViewName, format: FigureFormat = "png") -> Response:
+        """The figure of a view, as PNG or SVG."""
 
         def work() -> bytes:
-            from condvae.explorer.views import figure_of
+            from condvae.report.plots import figure_bytes
 
-            return figure_of(view, session, body, format)
+            return figure_bytes(views[view].figure(Scene(session, body)), format)
 
-        kind = "image/png" if format == "png" else "image/svg+xml"
-        return Response(await later(work), media_type=kind)
+        return Response(await lane(work), media_type=MEDIA_TYPES[format])
 
-    @router.post("/code", responses=WRONG)
-    async def code(body: State, view: View) -> dict[str, str]:
-        """The lines of Python that make the figure of a view."""
-
-        def work() -> dict[str, str]:
-            from condvae.explorer.views import code_of
-
-            return {"code": code_of(view, session, body)}
-
-        return await later(work)
-
-    return router
+    @router.post("/code", responses=ERRORS)
+    async def code(body: State, view: ViewName) -> dict[str, str]:
+        """The Python code that writes the figure of a view to a file."""
+        return {"code": await lane(lambda: views[view].code(Scene(session, body)))}
 
 
-def _few(body: Decode) -> bool:
+def _is_small(body: Decode) -> bool:
     vectors = len(body.z) if isinstance(body.z[0], list) else 1
-    labels = len(body.labels) if isinstance(body.labels, list) else 1
-    return max(vectors, labels) <= FEW
+    labels = len(body.label) if isinstance(body.label, list) else 1
+    return (max(labels, vectors) if body.pair else labels * vectors) <= FEW
 
 
 def _about(found: Encoded) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""The latent space of a model as a map: codes, planes through it, what lies on the data's support, and heat maps."""
+"""The latent space of a model as a map: codes, planes through it, where the training data is, and heat maps."""
 
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
@@ -11,41 +12,35 @@ from condvae.data.attributes import MEASURES
 from condvae.errors import CondvaeError, InputError
 from condvae.evaluation.judge import has_judge
 from condvae.evaluation.study import Study
+from condvae.explorer.limits import LIMITS
+from condvae.explorer.planes import Plane, plane_of_axes, principal_plane
 from condvae.inference.batched import decode, draw, encode_moments
 from condvae.inference.inputs import Attributes, as_conditions
 from condvae.model.distributions import divergence
 from condvae.seeds import shuffled
 
-POINTS = 5000  # codes on the map, at most
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
 
-
-REACH = 200  # codes of a label that its support is made of, at most
-
-
-NEAR = 3  # a latent vector is supported if its third code is as near as that of codes themselves
-
-
-USUAL = 0.99  # of them
-
-
-DEAD = 0.01  # nats below which a latent dimension carries nothing
-
-
+REFERENCE = 200  # the largest number of codes of a label that a latent vector is compared with
+NEAR = 3  # a latent vector is compared by the distance to its third nearest code
+USUAL = 0.99  # quantile of this distance among codes, up to which a latent vector is supported
+INACTIVE = 0.01  # nats below which a latent dimension is inactive
+PIECE = 1000  # images that are measured at once
 GRIDS = ("figure", "grid", "draws")
-
-
 OVERLAYS = ("confidence", *MEASURES)
 
 
 class Codes(NamedTuple):
-    """Posteriors of test images in standard coordinates, or draws from the prior where the data cannot be had.
+    """Posteriors of test images in standard coordinates, or draws from the prior if the data is not available.
 
     Attributes:
         means: (N, Z).
-        deviations: standard deviations of the posteriors, (N, Z); zeros for draws.
+        deviations: standard deviations of the posteriors, (N, Z). Zeros for draws.
         labels: int64 (N,).
-        classes: their names; of a model without labels, those of its data.
-        of_data: whether they are of test images.
+        classes: the names of the labels. Those of the data if the model has no labels.
+        of_data: whether they are codes of test images.
     """
 
     means: Tensor
@@ -56,45 +51,21 @@ class Codes(NamedTuple):
 
 
 class Dimension(NamedTuple):
-    """A latent dimension: its number, how much it carries, in nats, and whether that is nothing."""
+    """A latent dimension.
+
+    Attributes:
+        number: its position in z.
+        nats: its KL divergence from the prior, in nats, averaged over the codes.
+        active: whether it carries information: whether this is at least INACTIVE.
+    """
 
     number: int
     nats: float
-    dead: bool
-
-
-class Plane(NamedTuple):
-    """A plane through the latent space: the points origin + a * axes[0] + b * axes[1].
-
-    Attributes:
-        name: "pca", or "I,J" for two latent dimensions; "0" where there is one.
-        origin: (Z,).
-        axes: (2, Z), orthonormal; the second is zero where there is one latent dimension only.
-        points: the codes on it, (N, 2).
-    """
-
-    name: str
-    origin: Tensor
-    axes: Tensor
-    points: Tensor
-
-    @property
-    def names(self) -> tuple[str, str]:
-        """What to write at its axes."""
-        first, _, second = self.name.partition(",")
-        return ("component 1", "component 2") if self.name == "pca" else (f"z{first}", f"z{second}" if second else "")
-
-    def grid(self, at: Tensor, extent: float, side: int) -> Tensor:
-        """Latent vectors on a grid from -extent to extent, top row first, with the other coordinates of `at`, (Z,):
-        (side * side, Z)."""
-        steps = torch.linspace(-extent, extent, side)
-        place = torch.stack([steps.repeat(side), steps.flip(0).repeat_interleave(side)], 1)
-        rest = (at - self.origin) - (at - self.origin) @ self.axes.T @ self.axes
-        return self.origin + rest + place @ self.axes
+    active: bool
 
 
 class LatentMap:
-    """The codes of a run's test images, and what follows from them.
+    """The map of a latent space: the codes of a run's test images, and what follows from them.
 
     Args:
         study: the run.
@@ -102,91 +73,89 @@ class LatentMap:
 
     def __init__(self, study: Study) -> None:
         self.study, self.model = study, study.model
-        self._supports: dict[int, tuple[Tensor, float]] = {}
+        self._references: dict[int, tuple[Tensor, float]] = {}
 
     @cached_property
     def codes(self) -> Codes:
-        """What is on the map."""
+        """The codes on the map."""
         try:
             test = self.study.data.test
         except CondvaeError:
             return self._drawn()
-        shown = shuffled(len(test))[:POINTS]
-        moments = encode_moments(self.model, torch.from_numpy(test.images)[shown], self.study.test_rows[shown])
+        shown = shuffled(len(test))[: LIMITS.points]
+        moments = encode_moments(self.model, test.take(shown.numpy()), self.study.test_rows[shown])
         return Codes(*moments, self.study.test_labels[shown], test.classes, True)
 
     @property
     def is_known(self) -> bool:
-        """Whether the codes have been found out, which takes seconds."""
+        """Whether the codes have been computed, which takes seconds."""
         return "codes" in self.__dict__
 
     @cached_property
     def dimensions(self) -> list[Dimension]:
-        """The latent dimensions, those that carry most first: by their KL divergence from the prior or, without a
-        posterior that has one, by the KL divergence of a Gaussian fitted to the codes."""
+        """The latent dimensions, by decreasing KL divergence from the prior.
+
+        If the posterior has no density, it is the KL divergence of a Gaussian fitted to the codes, and all are active.
+        """
         means, deviations = self.codes[:2]
         if not deviations.any():
             means, deviations = means.mean(0, True), means.std(0, correction=0, keepdim=True).clamp(min=1e-6)
         prior = Independent(Normal(torch.zeros_like(means), torch.ones_like(means)), 1)
         nats = divergence(Independent(Normal(means, deviations), 1), prior, means).mean(0)
         order = nats.argsort(descending=True, stable=True).tolist()
-        carried = nats if self.codes.deviations.any() else means.new_full(nats.shape, torch.inf)
-        return [Dimension(index, nats[index].item(), carried[index].item() < DEAD) for index in order]
+        inactive = (nats < INACTIVE) & self.codes.deviations.any()
+        return [Dimension(index, nats[index].item(), not inactive[index]) for index in order]
 
     def plane(self, name: str = "") -> Plane:
-        """A plane by its name; if that is empty, the two dimensions that carry most.
+        """A plane through the latent space.
+
+        Args:
+            name: "pca" for the first two principal components, or two latent dimensions such as "0,1". If it is empty,
+                the two dimensions with the largest KL divergence.
 
         Raises:
             InputError: there is no such plane.
         """
-        latent, codes = self.model.config.latent, self.codes.means
-        if name == "pca" and latent > 2:
-            centre = codes.mean(0)
-            _, _, directions = torch.linalg.svd(codes - centre, full_matrices=False)
-            chosen = directions[:2]
-            chosen = chosen * chosen.gather(1, chosen.abs().argmax(1, keepdim=True)).sign()  # the same each time
-            return Plane(name, centre, chosen, (codes - centre) @ chosen.T)
-        if not name:
-            first = sorted(one.number for one in self.dimensions[:2])
-            name = ",".join(map(str, first))
-        parts = [int(part) if part.isdecimal() else -1 for part in name.split(",")]
-        if len(parts) != min(2, latent) or len(set(parts)) != len(parts) or not all(0 <= one < latent for one in parts):
-            allowed = f"two different numbers from 0 to {latent - 1}, such as 0,1" if latent > 1 else "0"
-            raise InputError(f"There is no plane '{name}'; allowed: {allowed}{', or pca' if latent > 2 else ''}.")
-        axes = torch.zeros(2, latent)
-        axes[torch.arange(len(parts)), torch.tensor(parts)] = 1
-        return Plane(name, torch.zeros(latent), axes, codes @ axes.T)
+        if name == "pca" and self.model.config.latent > 2:
+            return principal_plane(self.codes.means)
+        first = sorted(one.number for one in self.dimensions[:2])
+        return plane_of_axes(name or ",".join(map(str, first)), self.codes.means)
 
     def grid(self, name: str) -> tuple[Tensor, int]:
-        """Latent vectors to compare labels at, (N, Z), and how many are in a row.
+        """Latent vectors at which labels are compared, (N, Z), and the number of them in a row.
 
         Args:
-            name: "figure" for the experiment's nine, "grid" for a grid over the plane that carries most, "draws" for
-                nine draws from the prior.
+            name: "figure" for the nine of the experiment, "grid" for a grid over the plane of the two dimensions with
+                the largest KL divergence, "draws" for nine draws from the prior.
 
         Raises:
             InputError: there is no such grid.
         """
         if name not in GRIDS:
-            raise InputError(f"There is no grid '{name}'; allowed: {', '.join(GRIDS)}.")
-        from condvae.report.figures import GRID
+            raise InputError(f"There is no grid '{name}'. Choose from: {', '.join(GRIDS)}.")
+        from condvae.report.gallery.images import GRID
 
         latent = self.model.config.latent
         if name == "draws":
-            return draw(self.model, torch.empty(9, 0), 0), 3  # which is N(0, I) whatever the conditions
+            return draw(self.model, torch.empty(9, 0), 0), 3  # N(0, I) for all conditions
         if name == "figure" and latent == 2:
             return torch.tensor(GRID, dtype=torch.float32), 3
         side = 3 if name == "figure" else 7
         return self.plane().grid(torch.zeros(latent), 2.0, side), side
 
     def supported(self, z: Tensor, labels: Tensor) -> Tensor:
-        """Whether latent vectors (B, Z) are where codes of their labels (B,) are, -1 being no label: bool (B,).
+        """Whether latent vectors are near codes of their labels: bool (B,).
 
-        The distance to the third nearest code of the label is at most what 99% of its codes have among themselves.
+        The distance to the third nearest code of the label is compared with the 99th percentile of this distance among
+        the codes of the label themselves.
+
+        Args:
+            z: (B, Z).
+            labels: (B,), -1 for no label.
         """
         found = torch.ones(len(z), dtype=torch.bool)
         for label in set(labels.tolist()):
-            codes, limit = self._support(label)
+            codes, limit = self._reference(label)
             if len(codes) > NEAR:
                 own = labels == label
                 found[own] = _reach(z[own], codes, NEAR) <= limit
@@ -196,51 +165,95 @@ class LatentMap:
         """A measure of the images at latent vectors: (N, Z) to (N,).
 
         Args:
-            measure: one of OVERLAYS; confidence is the judge's that the image shows its label.
-            z: where.
+            measure: one of OVERLAYS. "confidence" is the probability that the judge gives to the label.
+            z: the latent vectors.
             label: the label of the images.
             attributes: their other conditions.
 
         Raises:
-            InputError: the measure is not known, or there is no judge for it.
+            InputError: the measure is unknown, or it needs a judge and there is none.
         """
         if measure not in OVERLAYS:
-            raise InputError(f"There is no measure '{measure}'; allowed: {', '.join(OVERLAYS)}.")
+            raise InputError(f"There is no measure '{measure}'. Choose from: {', '.join(OVERLAYS)}.")
         rows = as_conditions(self.model, label, attributes).expand(len(z), -1)
         images = decode(self.model, z, rows)
         if measure != "confidence":
-            return torch.cat([MEASURES[measure](part) for part in images.split(1000)])
-        if label is None or not self.has_judge:
+            return torch.cat([MEASURES[measure](part) for part in images.split(PIECE)])
+        judge = self.study.judge if self.has_judge else None
+        if label is None or judge is None:
             raise InputError(
-                "The judge's confidence needs a label and a judge, and this model's data has none yet: condvae "
-                "evaluate trains one. Allowed without: " + ", ".join(MEASURES) + "."
+                "The measure 'confidence' needs a label and a judge, and there is no judge of this model's data yet. "
+                f"Run 'condvae evaluate', which trains one, or choose from: {', '.join(MEASURES)}."
             )
-        judge = self.study.judge
-        assert judge is not None
         return judge.probabilities(images)[:, self.model.conditions.index(label)]
+
+    def heat_map(
+        self,
+        plane: Plane,
+        measure: str,
+        z: Tensor,
+        label: str | int | None = None,
+        attributes: Attributes | None = None,
+        *,
+        extent: float = LIMITS.extent,
+        side: int = LIMITS.side,
+    ) -> Tensor:
+        """A measure of the images on a grid of a plane, top row first: (side, side).
+
+        Args:
+            plane: the plane.
+            measure: as in `overlay`.
+            z: a latent vector (Z,), whose coordinates outside the plane all images have.
+            label: the label of the images.
+            attributes: their other conditions.
+            extent: the grid goes from -extent to extent.
+            side: points of the grid on each axis.
+
+        Raises:
+            InputError: as `overlay`.
+        """
+        return self.overlay(measure, plane.grid(z, extent, side), label, attributes or {}).view(side, side)
+
+    def figure(
+        self, plane: Plane, z: Tensor, images: "NDArray[np.uint8]", heat: tuple[str, Tensor] | None = None
+    ) -> "Figure":
+        """The map as a matplotlib figure, with images of some latent vectors beside it.
+
+        Args:
+            plane: the plane of the map.
+            z: the latent vectors, (M, Z). A line joins them.
+            images: their images, uint8 (M, C, H, W).
+            heat: the name of a measure and its `heat_map`.
+        """
+        from condvae.report.plots import latent_map
+
+        places = ((z - plane.origin) @ plane.axes.T).numpy()
+        shown = (heat[0], heat[1].numpy()) if heat else None
+        points, labels = plane.points.numpy(), self.codes.labels.numpy()
+        return latent_map(points, labels, plane.names, LIMITS.extent, places, images, shown)
 
     @cached_property
     def has_judge(self) -> bool:
-        """Whether the data has several classes and a judge that need not be trained first."""
+        """Whether the data has several classes, and a judge that is trained already."""
         return self.codes.of_data and len(self.study.whole.train.classes) > 1 and has_judge(self.study.whole)
 
     def _drawn(self) -> Codes:
         classes = self.model.conditions.classes
-        labels = torch.arange(POINTS) % max(1, len(classes))
+        labels = torch.arange(LIMITS.points) % max(1, len(classes))
         rows = as_conditions(self.model, labels if classes else None, self.model.conditions.typical)
-        codes = draw(self.model, rows.expand(POINTS, -1), 0)
+        codes = draw(self.model, rows.expand(LIMITS.points, -1), 0)
         return Codes(codes, torch.zeros_like(codes), labels, classes, False)
 
-    def _support(self, label: int) -> tuple[Tensor, float]:
-        """Codes of a label, and how far apart they usually are."""
-        if label not in self._supports:
+    def _reference(self, label: int) -> tuple[Tensor, float]:
+        """Codes of a label, and the largest usual distance of one of them to its NEAR-th nearest other code."""
+        if label not in self._references:
             codes = self.codes.means
-            own = (codes if label < 0 else codes[self.codes.labels == label])[:REACH]
+            own = (codes if label < 0 else codes[self.codes.labels == label])[:REFERENCE]
             limit = _reach(own, own, NEAR + 1).quantile(USUAL).item() if len(own) > NEAR else 0.0
-            self._supports[label] = own, limit
-        return self._supports[label]
+            self._references[label] = own, limit
+        return self._references[label]
 
 
 def _reach(z: Tensor, codes: Tensor, rank: int) -> Tensor:
-    """The distance of each latent vector to the code that is `rank`-th nearest, (B,)."""
+    """The distance of each latent vector to its `rank`-th nearest code, (B,)."""
     return torch.cdist(z, codes).kthvalue(rank).values

@@ -1,4 +1,4 @@
-"""How to serve the explorer; light, so that mistakes are told before anything heavy is imported."""
+"""How to serve the explorer. This module is light, so that wrong options are reported before anything heavy loads."""
 
 import socket
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ from condvae.errors import ConfigError, StorageError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MEGABYTE = 2**20
+MAX_PORT = 2**16 - 1
+BACKLOG = 2048  # connections that wait to be accepted
 
 
 @dataclass(frozen=True)
@@ -16,10 +18,10 @@ class Options:
     Attributes:
         host: the address to listen on.
         port: the port to listen on.
-        auth: USER:PASSWORD that every request must give (HTTP Basic); empty for none.
-        origins: other sites whose pages may use the HTTP interface.
-        most_images: in one answer.
-        most_megabytes: of one request.
+        auth: USER:PASSWORD that every request must give (HTTP Basic). Empty if no password is needed.
+        origin: other sites whose pages may use the HTTP interface.
+        max_images: the largest number of images in one answer.
+        max_megabytes: the largest size of one request.
 
     Raises:
         ConfigError: a value is not possible.
@@ -28,34 +30,33 @@ class Options:
     host: str = "127.0.0.1"
     port: int = 7860
     auth: str = ""
-    origins: tuple[str, ...] = ()
-    most_images: int = 1000
-    most_megabytes: float = 10
+    origin: tuple[str, ...] = ()
+    max_images: int = 1000
+    max_megabytes: float = 10
 
     def __post_init__(self) -> None:
         if self.auth and not all(self.auth.partition(":")):
-            raise ConfigError("The password is given as USER:PASSWORD, neither of them empty. Give both.")
-        if not 0 < self.port < 2**16:
-            raise ConfigError(f"--port {self.port} is not possible; allowed: 1 to 65535.")
-        if self.most_images < 1 or self.most_megabytes <= 0:
-            raise ConfigError(
-                f"A server that gives {self.most_images} images and takes {self.most_megabytes:g} megabytes at most "
-                "gives none; allowed: at least 1 image, and more than 0 megabytes."
-            )
+            raise ConfigError("--auth must be USER:PASSWORD, and neither may be empty.")
+        if not 0 < self.port <= MAX_PORT:
+            raise ConfigError(f"--port must be from 1 to {MAX_PORT}, got {self.port}.")
+        if self.max_images < 1:
+            raise ConfigError(f"--max-images must be at least 1, got {self.max_images}.")
+        if self.max_megabytes <= 0:
+            raise ConfigError(f"--max-megabytes must be more than 0, got {self.max_megabytes:g}.")
 
     @property
     def address(self) -> str:
-        """Where to find the page."""
+        """The address of the page."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
     @property
     def warning(self) -> str:
-        """What to say before anybody on the network can use the server; empty where nobody can."""
+        """A warning if anybody on the network can use the server. Empty otherwise."""
         if self.auth or self.host in LOOPBACK:
             return ""
         return (
-            f"Warning: anyone who reaches {self.host} can use this server. Set a password with --auth USER:PASSWORD, "
+            f"Warning: anyone who can reach {self.host} can use this server. Set a password with --auth USER:PASSWORD, "
             "or leave --host out."
         )
 
@@ -63,19 +64,19 @@ class Options:
         """Open the port.
 
         Raises:
-            StorageError: it is in use, or may not be used.
+            StorageError: the port is in use, or it is not allowed to use it.
         """
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        # asyncio turns Nagle's algorithm, which would hold answers back for 40 ms, off only where TCP is named
+        # asyncio turns off Nagle's algorithm, which would delay answers by 40 ms, only if the protocol is named here
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((self.host, self.port))
-            listener.listen(2048)
+            listener.listen(BACKLOG)
         except OSError as error:
             listener.close()
             raise StorageError(
-                f"Port {self.port} on {self.host} cannot be used ({error}): it is taken by another program, or not "
-                "allowed. Choose another with --port."
+                f"Port {self.port} on {self.host} cannot be used ({error}). Another program uses it, or it is not "
+                "allowed. Choose another port with --port."
             ) from error
         return listener

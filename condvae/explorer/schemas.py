@@ -1,189 +1,204 @@
-"""What goes over the HTTP interface: requests that pydantic checks, and images as JSON, PNG or raw bytes."""
+"""The requests of the HTTP interface, which pydantic checks, and images as JSON, PNG or raw bytes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from fastapi import Response
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from condvae.config import Z_PRIORS
+from condvae.explorer.latent_map import GRIDS
+from condvae.explorer.limits import LIMITS
 from condvae.images import contact_sheet, png
 
-LARGE = 1e6  # of a latent vector or an attribute, beyond which an image means nothing
+MAX_HEADER = 8000  # characters of a header that all clients accept
+ROW = 10  # images beside each other on a contact sheet
+JSON = "application/json"
 
 
-LONG = 200  # characters of a name
+def one_of(names: Sequence[str]) -> dict[str, Any]:
+    """What pydantic must know of text that is one of some names."""
+    return {"pattern": f"^({'|'.join(names)})$", "json_schema_extra": {"enum": list(names)}}
 
 
-LONG_HEADER = 8000  # characters of a header, which all clients take
-
-
-IN_A_ROW = 10  # images on a contact sheet
-
-
-Number = Annotated[float, Field(ge=-LARGE, le=LARGE, allow_inf_nan=False)]
-
-
+Number = Annotated[float, Field(ge=-LIMITS.max_value, le=LIMITS.max_value, allow_inf_nan=False)]
 Vector = Annotated[list[Number], Field(min_length=1)]
-
-
-Name = Annotated[str, Field(max_length=LONG)]
-
-
-Label = Name | Annotated[int, Field(ge=0, lt=2**31)]
-
-
+Name = Annotated[str, Field(max_length=LIMITS.max_name)]
+OneLabel = Name | Annotated[int, Field(ge=0, lt=2**31)]
+Labels = Annotated[list[OneLabel], Field(min_length=1)]
 Attributes = dict[Name, Number | Name]
-
-
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-
-
+Seed = Annotated[int, Field(ge=0, le=LIMITS.max_seed)]
+Prior = Annotated[str, Field(**one_of(Z_PRIORS))]
+Grid = Annotated[str, Field(**one_of(GRIDS))]
 Format = Literal["json", "png", "raw"]
 
 
-View = Literal["generate", "plane", "compare", "restyle", "animate", "evidence"]
-
-
 class Body(BaseModel):
-    """What all requests share: names that are not known are refused."""
+    """The base of all requests. Unknown keys are refused.
+
+    Attributes:
+        renamed: keys of earlier versions, and the keys that are used now.
+    """
 
     model_config = ConfigDict(extra="forbid")
+    renamed: ClassVar[Mapping[str, str]] = {"labels": "label", "source": "prior"}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_old_keys(cls, given: Any) -> Any:
+        for old in cls.renamed.keys() & given if isinstance(given, dict) else ():
+            raise ValueError(f"'{old}' is called '{cls.renamed[old]}' now")
+        return given
 
 
 class Conditions(Body):
     """The conditions of images."""
 
-    labels: Label | Annotated[list[Label], Field(min_length=1)] | None = Field(
-        None, examples=["3"], description="name or number, one or one for each image; none for a model without labels"
+    label: OneLabel | Labels | None = Field(
+        default=None,
+        examples=["3"],
+        description="one label or several, by name or number; none for a model without labels",
     )
     attributes: Attributes = Field(
-        {},
-        description="the model's other conditions, by name; if left out, hidden where they can be, typical otherwise",
+        default={},
+        description="the model's other conditions by name; those left out are hidden if the model allows it, and "
+        "otherwise have the typical value",
     )
 
 
 class Decode(Conditions):
-    """One label for all latent vectors, one vector for all labels, or as many of each."""
+    """Each label at each latent vector."""
 
-    z: Vector | Annotated[list[Vector], Field(min_length=1)] = Field(examples=[[0.5, -1.0]])
+    z: Vector | Annotated[list[Vector], Field(min_length=1)] = Field(
+        examples=[[0.5, -1.0]], description="one latent vector or several"
+    )
+    pair: bool = Field(default=False, description="pair labels and latent vectors one to one, instead of crossing them")
 
 
 class Generate(Conditions):
-    """Images in styles that are drawn at random."""
+    """Images at latent vectors that are drawn at random."""
 
-    count: int = Field(1, ge=1, description="images of each label")
-    seed: Seed | None = Field(None, description="makes the draw repeatable")
-    source: Literal["prior", "mixture"] = Field("prior", description="where z is drawn from")
+    count: int = Field(default=1, ge=1, description="images of each label")
+    seed: Seed | None = Field(default=None, description="makes the draw repeatable")
+    sample: bool = Field(default=False, description="draw the pixels from p(x|z,y), instead of taking its mean")
+    prior: Prior = Field(default=Z_PRIORS[0], description="where z is drawn from")
 
 
 class Encode(Body):
     """An image."""
 
-    image: str = Field(description="an image file as base64 text, or as a data URL")
-    label: Label | None = Field(None, description="what the image shows; found out if left out")
-    attributes: Attributes = Field({}, description="the image's other conditions; what can be measured is, if left out")
-    prepare: bool = Field(True, description="whether to make it like the training images first")
+    image: str = Field(description="an image file as base64 text or as a data URL")
+    label: OneLabel | None = Field(default=None, description="the label of the image; detected if left out")
+    attributes: Attributes = Field(
+        default={},
+        description="the other conditions of the image; those left out are measured, or have the typical value",
+    )
+    prepare: bool = Field(default=True, description="first make the image like the training images")
 
 
 class Restyle(Encode):
-    """An image whose style other labels shall get."""
+    """An image, and the labels that it gets."""
 
-    labels: Annotated[list[Label], Field(min_length=1)] | None = Field(None, description="all if left out")
+    renamed = {"labels": "new_label"}
+    new_label: OneLabel | Labels | None = Field(default=None, description="one label or several; all if left out")
 
 
 class Overlay(Body):
     """A heat map over a plane of the latent space."""
 
     measure: Name = Field(examples=["slant"])
-    plane: Name = Field("", description="as in /plane")
-    label: Label | None = None
+    plane: Name = Field(default="", description="as in /plane")
+    label: OneLabel | None = None
     attributes: Attributes = {}
-    z: Vector = Field(description="whose other coordinates the plane keeps", examples=[[0.5, -1.0]])
-    extent: float = Field(4.0, gt=0, le=LARGE, description="the plane from -extent to extent")
-    side: int = Field(31, ge=2, le=64, description="points on each axis")
+    z: Vector = Field(description="a latent vector, whose other coordinates the plane keeps", examples=[[0.5, -1.0]])
+    extent: float = Field(
+        default=LIMITS.extent, gt=0, le=LIMITS.max_value, description="the plane goes from -extent to extent"
+    )
+    side: int = Field(default=LIMITS.side, ge=2, le=LIMITS.max_side, description="points on each axis")
 
 
 class Nearest(Body):
-    """One image of the model, whose nearest training images are asked for."""
+    """A generated image, whose nearest training images are looked up."""
 
-    label: Label | None = None
+    label: OneLabel | None = None
     attributes: Attributes = {}
     z: Vector = Field(examples=[[0.5, -1.0]])
-    count: int = Field(8, ge=1, le=50)
+    count: int = Field(default=LIMITS.neighbours, ge=1, le=LIMITS.max_neighbours)
 
 
 class Stop(Body):
-    """A place on a path."""
+    """A stop on a path."""
 
-    label: Label | None = None
+    label: OneLabel | None = None
     attributes: Attributes = {}
     z: Vector
 
 
-class Path(Body):
-    """A path through the latent space, or between labels."""
+class Film(Body):
+    """How an animation is made."""
+
+    steps: int = Field(default=20, ge=1, le=LIMITS.max_steps, description="steps from one stop to the next")
+    rate: int = Field(default=15, ge=1, le=LIMITS.max_rate, description="images per second")
+
+
+class Path(Film):
+    """A path through the latent space or between labels."""
 
     path: list[Stop] = Field(min_length=2)
-    steps: int = Field(20, ge=1, le=120, description="images from one stop to the next")
-    rate: int = Field(15, ge=1, le=50, description="images a second")
 
 
-class State(Body):
-    """What the page shows: the part of its address behind the #."""
+class State(Film):
+    """What the page shows. It is the part of its address after the #."""
 
-    label: Label | None = None
-    other: Label | None = Field(None, description="the second label of view compare")
+    renamed = {"shows": "first_label", "second_shows": "second_label"}
+    label: OneLabel | None = None
+    other: OneLabel | None = Field(default=None, description="the second label of the view 'compare'")
     attributes: Attributes = {}
     z: Vector
-    seed: Seed = Field(0, description="that z was drawn with last")
-    plane: Name = ""
-    overlay: Name = ""
-    grid: Literal["figure", "grid", "draws"] = "figure"
-    line: list[Vector] = Field([], max_length=2, description="none, or the two ends of a line on the plane")
-    first: str = Field("", description="a prepared image of view restyle, as base64 text")
-    second: str = Field("", description="the other one")
-    shows: Label | None = Field(None, description="what the first image shows")
-    second_shows: Label | None = Field(None, description="what the other one shows")
+    seed: Seed = Field(default=0, description="the seed of the last draw of z")
+    plane: Name = Field(default="", description="as in /plane")
+    overlay: Name = Field(default="", description="the measure of the heat map; empty for none")
+    grid: Grid = Field(default=GRIDS[0], description="as in /grid")
+    line: list[Vector] = Field(default=[], max_length=2, description="none, or the two ends of a line on the plane")
+    first: str = Field(default="", description="the first prepared image of the view 'restyle', as base64 text")
+    second: str = Field(default="", description="the second one")
+    first_label: OneLabel | None = Field(default=None, description="the label of the first image")
+    second_label: OneLabel | None = Field(default=None, description="the label of the second image")
     path: list[Stop] = []
-    steps: int = Field(20, ge=1, le=120)
-    rate: int = Field(15, ge=1, le=50)
 
     @field_validator("line")
     @classmethod
     def _has_two_ends(cls, line: list[Vector]) -> list[Vector]:
         if len(line) == 1:
-            raise ValueError("a line has two ends, this one has 1; allowed: none, or two latent vectors")
+            raise ValueError("a line must have no end or two ends, got 1")
         return line
 
 
 def images_as(images: NDArray[np.uint8], wanted: Format, about: Mapping[str, Any]) -> Response:
-    """Images, uint8 (B, C, H, W), as the body of a response.
+    """Images as the body of a response.
 
     Args:
-        images: the images.
-        wanted: json for lists of numbers; png for one contact sheet; raw for the bytes themselves, with the shape in
-            the header X-Shape.
-        about: what else there is to say: beside the images in the JSON, otherwise as JSON in the header X-About, which
-            is left out where it would be too long for one.
+        images: uint8 (B, C, H, W).
+        wanted: "json" for lists of numbers, "png" for one contact sheet, or "raw" for the bytes themselves, with the
+            shape in the header X-Shape.
+        about: further values. They are in the JSON beside the images, and otherwise as JSON in the header X-About, if
+            it is short enough for a header.
     """
     if wanted == "json":
         return Response(as_json({"shape": images.shape, "images": images.tolist(), **about}), media_type=JSON)
     headers = {"X-Shape": ",".join(map(str, images.shape))}
-    if len(said := as_json(about)) <= LONG_HEADER:
-        headers["X-About"] = said
+    if len(text := as_json(about)) <= MAX_HEADER:
+        headers["X-About"] = text
     if wanted == "raw":
         return Response(images.tobytes(), media_type="application/octet-stream", headers=headers)
-    columns = len(images) if len(images) <= IN_A_ROW else ceil(len(images) ** 0.5)
+    columns = len(images) if len(images) <= ROW else ceil(len(images) ** 0.5)
     return Response(png(contact_sheet(images, columns)), media_type="image/png", headers=headers)
 
 
 def as_json(value: Any) -> str:
-    """JSON in ASCII, without spaces, as it may stand in a header."""
+    """JSON in ASCII without spaces, which may be used in a header."""
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
-
-
-JSON = "application/json"

@@ -1,4 +1,4 @@
-"""The server: Gradio's page and the HTTP interface on one port, with a password, limits and allowed origins."""
+"""The server: Gradio's page and the HTTP interface on one port, with a password, limits and allowed sites."""
 
 import base64
 import binascii
@@ -28,34 +28,33 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-UPLOAD = "/gradio_api/upload"  # Gradio's way to leave files on the server, which no view needs
+UPLOAD = "/gradio_api/upload"  # Gradio's route for storing files on the server, which no view needs
 EXPOSED = ["X-Shape", "X-About"]
 
 
-def serve(study: Study, title: str, source: str, options: Options, listener: socket.socket) -> None:
+def serve(study: Study, name: str, options: Options, listener: socket.socket) -> None:
     """Serve the page of a run until Ctrl-C.
 
     Args:
         study: the run.
-        title: what the page calls it.
-        source: the Python expression by which its code names the run.
+        name: its folder, or "pretrained", as the user gave it.
         options: how to serve.
-        listener: where, as `Options.listen` opens it.
+        listener: the open port, from `Options.listen`.
     """
-    torch.set_num_threads(1)  # one image is too small to share, and waiting for other threads takes longer
-    app = make_app(Session(study, title, source, options.most_images), options)
+    torch.set_num_threads(1)  # one image is too small to share, and waiting for other threads would take longer
+    app = make_app(Session(study, name, options.max_images), options)
     if options.warning:
         print(options.warning, flush=True)
-    print(f"Explore {title} at {options.address} (Ctrl-C stops it).", flush=True)
+    print(f"The explorer of {name} is at {options.address} (Ctrl-C stops it).", flush=True)
     gc.collect()
-    gc.freeze()  # what is there stays: looking through it again and again would stop an answer for 0.1 s
+    gc.freeze()  # the garbage collector skips what is loaded, because looking through it would take 0.1 s each time
     config = uvicorn.Config(
         app,
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_keep_alive=60,
-        timeout_graceful_shutdown=1,  # an open page never hangs up by itself
+        timeout_graceful_shutdown=1,  # an open page never closes its connection by itself
     )
     uvicorn.Server(config).run([listener])
 
@@ -66,10 +65,13 @@ def make_app(session: Session, options: Options) -> App:
 
 
 def guarded(app: App, options: Options) -> App:
-    """An application behind its password, limits and allowed origins; browsers ask for the last without a password."""
+    """An application with its password, limits and allowed sites.
+
+    Browsers ask whether a site is allowed without a password, so this is the outermost layer.
+    """
     return CORSMiddleware(
         Guard(app, options),
-        allow_origins=options.origins,
+        allow_origins=options.origin,
         allow_methods=["GET", "POST"],
         allow_headers=["*"],
         expose_headers=EXPOSED,
@@ -93,23 +95,27 @@ def make_api(session: Session) -> FastAPI:
 
 
 class Guard:
-    """What stands before every request, of Gradio's page too: the password, the limit of its size, no files left."""
+    """Checks every request, also those of Gradio's page: its password, its size, and that it stores no file."""
 
     def __init__(self, app: App, options: Options) -> None:
-        self.app, self.auth, self.most = app, options.auth.encode(), int(options.most_megabytes * MEGABYTE)
+        self.app, self.auth, self.max_bytes = app, options.auth.encode(), int(options.max_megabytes * MEGABYTE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
         headers = dict(scope["headers"])
         if self.auth and not self._allowed(headers.get(b"authorization", b"")):
-            asks = [(b"www-authenticate", b'Basic realm="condvae"')]
-            return await _refuse(scope, send, 401, "This server asks for a user and a password.", asks)
+            challenge = [(b"www-authenticate", b'Basic realm="condvae"')]
+            return await _refuse(scope, send, 401, "This server needs a user name and a password.", challenge)
         if scope["path"].startswith(UPLOAD):
-            return await _refuse(scope, send, 404, "No files are kept here; /api/v1/encode takes images as base64.")
+            return await _refuse(
+                scope, send, 404, "This server stores no files. /api/v1/encode takes images as base64."
+            )
         length = headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length) > self.most:
-            return await _refuse(scope, send, 413, f"A request may have {self.most:,} bytes; this has {int(length):,}.")
+        if length.isdigit() and int(length) > self.max_bytes:
+            return await _refuse(
+                scope, send, 413, f"A request may have at most {self.max_bytes:,} bytes, got {int(length):,}."
+            )
         return await self.app(scope, self._limited(receive), send)
 
     def _allowed(self, header: bytes) -> bool:
@@ -121,14 +127,14 @@ class Guard:
         return secrets.compare_digest(given, self.auth) and kind.lower() == b"basic"
 
     def _limited(self, receive: Receive) -> Receive:
-        """Bodies that do not say their size end at the limit, too."""
+        """The same body, which ends at the limit if its header did not give its size."""
         seen = 0
 
         async def counted() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            return {"type": "http.disconnect"} if seen > self.most else message
+            return {"type": "http.disconnect"} if seen > self.max_bytes else message
 
         return counted
 

@@ -1,6 +1,6 @@
 """What users give, checked and as tensors: labels and attributes, latent vectors, images.
 
-Whatever does not fit the model is an `InputError` that says what does.
+Everything that does not fit the model is an `InputError` that says what does.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,55 +14,65 @@ from torch import Tensor
 from condvae.data.attributes import MEASURES
 from condvae.errors import InputError, unknown
 from condvae.images import unit
-from condvae.inference.batched import CHUNK
 from condvae.model.conditions import class_index
 from condvae.model.cvae import CVAE
 from condvae.schema import Attribute
 
-Labels: TypeAlias = str | int | Sequence[str | int] | NDArray[Any] | Tensor | None
-
-
+Label: TypeAlias = str | int | Sequence[str | int] | NDArray[Any] | Tensor | None
 Attributes: TypeAlias = Mapping[str, float | str | Sequence[float | str] | NDArray[Any] | Tensor]
+MEASURED = 500  # images that are measured at once
 
 
-def as_conditions(model: CVAE, labels: Labels, attributes: Attributes | None = None) -> Tensor:
-    """Labels and attributes as rows of conditions, float32 (B, D); NaN for those that the model can do without.
+def as_conditions(model: CVAE, label: Label, attributes: Attributes | None = None) -> Tensor:
+    """Labels and attributes as rows of conditions, float32 (B, D). What the model can do without may be left out (NaN).
 
     Raises:
-        InputError: a label or an attribute is not one of the model's, is not possible, or is missing, or their numbers
-            differ.
+        InputError: a label or an attribute is not possible, unknown or missing, or their numbers differ.
     """
     conditions, values = model.conditions, dict(attributes or {})
-    if labels is not None:
-        values["label"] = labels
+    if label is not None:
+        values["label"] = label
     _require_known(model, values)
     known = [variable.name for variable in conditions.variables]
     columns = [_column(variable, values.get(variable.name), conditions.optional) for variable in conditions.variables]
-    size = common_size(1, dict(zip(known, map(len, columns), strict=True)))
+    size = common_size(dict(zip(known, map(len, columns), strict=True)))
     return torch.stack([column.expand(size) for column in columns], 1) if columns else torch.empty(1, 0)
 
 
-def with_changes(model: CVAE, given: Tensor, labels: Labels, attributes: Attributes | None) -> Tensor:
-    """Rows of conditions (B, D) with those named here replaced; labels stay as they are where they are None.
+def with_changes(model: CVAE, rows: Tensor, label: Label, attributes: Attributes | None) -> Tensor:
+    """Rows of conditions (B, D) with some conditions replaced. Labels stay as they are if `label` is None.
 
     Raises:
         InputError: as `as_conditions`.
     """
-    wanted, changes = given.clone(), dict(attributes or {})
-    if labels is not None:
-        changes["label"] = labels
+    wanted, changes = rows.clone(), dict(attributes or {})
+    if label is not None:
+        changes["label"] = label
     _require_known(model, changes)
     for index, variable in enumerate(model.conditions.variables):
         if variable.name in changes:
-            wanted[:, index] = for_each(_column(variable, changes[variable.name], False), len(given))
+            wanted[:, index] = for_each(_column(variable, changes[variable.name], False), len(rows))
     return wanted
 
 
-def as_vectors(model: CVAE, z: ArrayLike) -> Tensor:
-    """Latent vectors as float32 (B, Z): (Z,) or (B, Z) numbers.
+def conditions_of(model: CVAE, x: Tensor, label: Label, attributes: Attributes | None = None) -> Tensor:
+    """The conditions (B, D) of given images (B, C, H, W). Attributes that are left out are measured, if possible.
 
     Raises:
-        InputError: they are no numbers, have the wrong length, or are not finite.
+        InputError: as `as_conditions`.
+    """
+    values = dict(attributes or {})
+    for variable in model.conditions.variables:
+        if variable.name in MEASURES and variable.name not in values:
+            values[variable.name] = torch.cat([MEASURES[variable.name](unit(part)) for part in x.split(MEASURED)])
+    return for_each(as_conditions(model, label, values), len(x))
+
+
+def as_vectors(model: CVAE, z: ArrayLike) -> Tensor:
+    """Latent vectors as float32 (B, Z), from (Z,) or (B, Z) numbers.
+
+    Raises:
+        InputError: they are not numbers, have the wrong length, or are not finite.
     """
     latent = model.config.latent
     allowed = f"this model has {latent} latent dimensions and takes ({latent},) or (B, {latent})"
@@ -73,12 +83,12 @@ def as_vectors(model: CVAE, z: ArrayLike) -> Tensor:
     if vectors.ndim not in (1, 2) or vectors.shape[-1] != latent or not len(vectors):
         raise InputError(f"z has the shape {tuple(vectors.shape)}; {allowed}.")
     if not vectors.isfinite().all():
-        raise InputError(f"z = {vectors.tolist()} is not finite; every entry must be an ordinary number.")
+        raise InputError(f"z = {vectors.tolist()} is not finite; every entry must be a finite number.")
     return torch.atleast_2d(vectors)
 
 
 def as_images(model: CVAE, images: ArrayLike) -> Tensor:
-    """Images as a tensor (B, C, H, W): uint8, or floats in [0, 1]; (B, H, W) will do where C = 1.
+    """Images as a tensor (B, C, H, W): uint8, or floats in [0, 1]. (B, H, W) is accepted if C is 1.
 
     Raises:
         InputError: their shape or their values do not fit.
@@ -102,29 +112,29 @@ def as_images(model: CVAE, images: ArrayLike) -> Tensor:
     return values
 
 
-def for_each(given: Tensor, count: int) -> Tensor:
-    """One row for all, or one for each of `count` images, as `count` rows.
+def for_each(rows: Tensor, count: int) -> Tensor:
+    """One row for all images, or one for each of `count` images, as `count` rows.
 
     Raises:
-        InputError: there is another number of them.
+        InputError: there is another number of rows.
     """
-    if len(given) not in (1, count):
+    if len(rows) not in (1, count):
         raise InputError(
-            f"There are {len(given)} values of a condition for {count} images. Give one for all or one for each."
+            f"There are {len(rows)} values of a condition for {count} images. Give one for all or one for each."
         )
-    return given.expand(count, *given.shape[1:])
+    return rows.expand(count, *rows.shape[1:])
 
 
-def common_size(count: int, sizes: dict[str, int]) -> int:
-    """How many images are meant by `count` and by the numbers of things given by name, each of which may be 1 for all.
+def common_size(sizes: Mapping[str, int]) -> int:
+    """The common number of several things given by name. Each may be 1, which stands for all.
 
     Raises:
         InputError: they differ.
     """
-    several = {name: size for name, size in {**sizes, "images to draw (count)": count}.items() if size != 1}
+    several = {name: size for name, size in sizes.items() if size != 1}
     if len(set(several.values())) > 1:
         listed = " and ".join(f"{size} {name}" for name, size in several.items())
-        raise InputError(f"The numbers do not match: {listed}. Give one for all, or one for each image.")
+        raise InputError(f"The numbers do not match: {listed}. Give one for all, or the same number of each.")
     return max(several.values(), default=1)
 
 
@@ -138,7 +148,7 @@ def _require_known(model: CVAE, values: Mapping[str, Any]) -> None:
 
 
 def _column(variable: Attribute, given: Any, optional: bool) -> Tensor:
-    """The values of one condition as float32 (B,): numbers, or names and numbers of classes."""
+    """The values of one condition as float32 (B,): numbers, or classes by name or number."""
     if given is None:
         if optional:
             return torch.tensor([torch.nan])
@@ -146,7 +156,7 @@ def _column(variable: Attribute, given: Any, optional: bool) -> Tensor:
         if variable.name == "label":
             raise InputError(f"This model needs a label. Choose from: {allowed}.")
         raise InputError(
-            f"This model needs a value of '{variable.name}', as attributes={{'{variable.name}': ...}} or --set "
+            f"This model needs a value of '{variable.name}', as attributes={{'{variable.name}': ...}} or --attributes "
             f"{variable.name}=VALUE. Choose from: {allowed}."
         )
     values = np.atleast_1d(np.asarray(_detached(given), dtype=object)).tolist()
@@ -159,23 +169,10 @@ def _column(variable: Attribute, given: Any, optional: bool) -> Tensor:
     except (TypeError, ValueError) as error:
         raise InputError(f"The value of '{variable.name}' cannot be read as a number: {error}.") from error
     if not column.isfinite().all():
-        raise InputError(f"{variable.name} = {values} is not finite; every value must be an ordinary number.")
+        raise InputError(f"{variable.name} = {values} is not finite; every value must be a finite number.")
     return column
 
 
 def _detached(values: Any) -> Any:
-    """A tensor as an array, wherever it lives and whatever gradients it has; anything else as it is."""
+    """A tensor as an array on the CPU, without gradients. Anything else stays as it is."""
     return values.detach().cpu().numpy() if isinstance(values, Tensor) else values
-
-
-def conditions_of(model: CVAE, x: Tensor, labels: Labels, attributes: Attributes | None = None) -> Tensor:
-    """The conditions (B, D) of given images (B, C, H, W): what is left out, and can be measured of them, is measured.
-
-    Raises:
-        InputError: as `as_conditions`.
-    """
-    values = dict(attributes or {})
-    for variable in model.conditions.variables:
-        if variable.name in MEASURES and variable.name not in values:
-            values[variable.name] = torch.cat([MEASURES[variable.name](unit(part)) for part in x.split(CHUNK)])
-    return for_each(as_conditions(model, labels, values), len(x))

@@ -1,4 +1,7 @@
-"""Ex-post density: mixtures of Gaussians fitted to a trained model's codes, to draw z from. The home of their file."""
+"""The ex-post mixture: Gaussians fitted to the codes of a trained model, to draw latent vectors from.
+
+Ghosh et al., "From Variational to Deterministic Autoencoders", https://arxiv.org/abs/1903.12436
+"""
 
 import warnings
 from pathlib import Path
@@ -10,21 +13,20 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from condvae.errors import RunError
+from condvae.errors import RunError, require_extra
 from condvae.files import sha256, write_bytes
 from condvae.model.priors import MixturePrior
 from condvae.run import Run
 
 COMPONENTS = 10
-
-
 OUTLIERS = 0.1
-
-
-ENOUGH = 10  # codes for each Gaussian, without more of which none is left out
-
-
+ENOUGH = 10  # codes for each Gaussian; a class with fewer is fitted once, to all of its codes
 FITTED = (
+    f"mixture of {COMPONENTS} Gaussians for each class, fitted to its training codes without the {OUTLIERS:.0%} least "
+    f"probable (to all of them if there are at most {ENOUGH * COMPONENTS})"
+)
+# This is written into the files. Its words must not change, so that files of older versions can be read.
+TAG = (
     f"{COMPONENTS} Gaussians a class, fitted to its training codes without the {OUTLIERS:.0%} least probable"
     f" (of {ENOUGH * COMPONENTS} or fewer: to all)"
 )
@@ -33,19 +35,23 @@ FITTED = (
 def fit_mixture(
     codes: Tensor, labels: Tensor, classes: int, components: int = COMPONENTS, outliers: float = OUTLIERS
 ) -> MixturePrior:
-    """A mixture of Gaussians for the codes of each class, and one for all of them, by expectation maximisation.
+    """Fit a mixture of Gaussians to the codes of each class, and one to all codes, by expectation maximisation.
 
-    It is fitted twice: the second time without the codes that the first finds least probable, because between the codes
-    of a class lies what the model was not trained to draw.
+    Each is fitted twice. The second time leaves out the codes that are least probable under the first, because the
+    model was not trained to draw images between the codes of a class.
 
     Args:
         codes: posterior means, (N, Z).
         labels: int64 (N,).
-        classes: how many there are; one without images gets N(0, I).
-        components: Gaussians of each mixture, with full covariances; fewer for a class with fewer images.
-        outliers: the share of codes of each class that is left out the second time; if it is 0, or there are no
-            more than ENOUGH codes for a component, it is fitted once, to all.
+        classes: the number of classes. A class without images gets N(0, I).
+        components: the number of Gaussians of each mixture, with full covariances. A class with fewer images has fewer.
+        outliers: the share of codes of each class that is left out the second time. If it is 0, or there are at most
+            ENOUGH codes for each component, the mixture is fitted once, to all codes.
+
+    Raises:
+        MissingExtraError: scikit-learn is not installed.
     """
+    require_extra("report", "Fitting a mixture")
     points, known = codes.double().numpy(), labels.numpy()
     groups = [*(points[known == label] for label in range(classes)), points]
     tables = zip(*(_fitted(group, components, outliers) for group in groups), strict=True)
@@ -53,22 +59,23 @@ def fit_mixture(
 
 
 def save_mixture(run: Run, mixture: MixturePrior) -> None:
-    """Write a mixture into the folder of the run whose codes it was fitted to."""
+    """Write a mixture into the folder of the run that it was fitted to."""
     tables = {name: table.contiguous() for name, table in mixture.state_dict().items()}
-    write_bytes(run.mixture, save(tables, {"weights": sha256(run.weights), "fitted": FITTED}))
+    write_bytes(run.mixture, save(tables, {"weights": sha256(run.weights), "fitted": TAG}))
 
 
 def load_mixture(path: Path | str) -> MixturePrior:
-    """The mixture of a run folder, to draw z from: `condvae.generate(model, "3", prior=condvae.load_mixture(path))`.
+    """Load the mixture of a run, to draw latent vectors from.
+
+        condvae.generate(model, "3", prior=condvae.load_mixture(path))
 
     Args:
-        path: the folder of a run that was evaluated.
+        path: the folder of a run that was evaluated, or "pretrained".
 
     Raises:
-        RunError: there is none, it is damaged, belongs to other weights than those of the run, or was fitted in another
-            way than now.
+        RunError: the run has no mixture, or the mixture is damaged, of other weights, or fitted by another version.
     """
-    run = Run(Path(path))
+    run = Run.find(path)
     run.describe()
     again = f"Fit it with 'condvae evaluate {path} --only codes'."
     if not run.mixture.is_file():
@@ -81,13 +88,13 @@ def load_mixture(path: Path | str) -> MixturePrior:
         raise RunError(f"{run.mixture} cannot be read ({error}). {again}") from error
     if weights != sha256(run.weights):
         raise RunError(f"{run.mixture} was fitted to other weights than those of {path} now. {again}")
-    if fitted != FITTED:
+    if fitted != TAG:
         raise RunError(f"{run.mixture} was fitted by another version of condvae: {fitted}. {again}")
     return MixturePrior(*tables)
 
 
 def _fitted(points: NDArray[np.float64], components: int, outliers: float) -> tuple[NDArray[np.float64], ...]:
-    """Weights (M,), means (M, Z) and Cholesky factors (M, Z, Z) of a mixture; unused components have the weight 0."""
+    """Weights (M,), means (M, Z) and Cholesky factors (M, Z, Z) of a mixture. Unused components have the weight 0."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
@@ -100,10 +107,10 @@ def _fitted(points: NDArray[np.float64], components: int, outliers: float) -> tu
     if not len(points):
         weights[0] = 1
         return weights, means, scales
-    points = points if len(points) > 1 else points.repeat(2, 0)  # one point alone would be refused
+    points = points if len(points) > 1 else points.repeat(2, 0)  # scikit-learn refuses a single point
     used = min(components, len(points))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # of codes that coincide, or after 100 steps
+        warnings.simplefilter("ignore", ConvergenceWarning)  # codes that coincide, or 100 iterations
         found = GaussianMixture(used, random_state=0).fit(points)
         if outliers and len(points) > ENOUGH * used:
             density = found.score_samples(points)

@@ -1,4 +1,10 @@
-"""TODO."""
+"""The operations of a trained model: arrays or tensors in, numpy arrays out.
+
+Images are uint8 (B, C, H, W), from 0 to 255. Latent vectors are float32 (B, Z), in standard coordinates, in which the
+prior is N(0, I) for every label (see `condvae.model.priors`). A label is the name or the number of a class. Attributes,
+the conditions beside the label, are numbers or names of classes. The model computes on the device where it is, and
+arrays come back on the CPU.
+"""
 
 import numpy as np
 import torch
@@ -7,10 +13,11 @@ from torch import Tensor, nn
 
 from condvae.errors import InputError
 from condvae.images import to_uint8
-from condvae.inference.batched import CHUNK, draw, draw_pixels, encode_all, evaluating
+from condvae.inference.batched import CHUNK, MODEL_PRIOR, draw_pixels, encode_all, evaluating
+from condvae.inference.drawing import Drawing
 from condvae.inference.inputs import (
     Attributes,
-    Labels,
+    Label,
     as_conditions,
     as_images,
     as_vectors,
@@ -23,71 +30,72 @@ from condvae.model.cvae import CVAE
 
 def generate(
     model: CVAE,
-    labels: Labels = None,
+    label: Label = None,
     *,
     attributes: Attributes | None = None,
     z: ArrayLike | None = None,
     count: int = 1,
+    pair: bool = False,
+    sample: bool = False,
     seed: int | None = None,
-    prior: nn.Module | None = None,
+    prior: str | nn.Module = MODEL_PRIOR,
 ) -> NDArray[np.uint8]:
-    """Draw images of the given labels: the mean of p(x|z,y).
+    """Draw images: `count` images of each label, or each label at each latent vector z.
+
+    An image is the mean of p(x|z,y), or with `sample` a sample of it.
 
     Args:
         model: a trained model.
-        labels: one label for all images, or one for each; leave out for a model without labels, or to draw without one
-            from a model with condition dropout.
-        attributes: the model's other conditions by name, each one value for all images, or one for each; with condition
-            dropout any of them can be left out.
-        z: latent vectors, (Z,) for all images or (B, Z) for each; drawn from the prior if left out.
-        count: how many images to draw where neither labels nor z say it.
-        seed: makes the draw of z repeatable.
-        prior: what to draw z from instead of the model's own prior, such as its ex-post mixture.
+        label: one label or several. Leave it out for a model without labels, or to draw without a label from a model
+            with condition dropout.
+        attributes: the other conditions of the model by name, one value for all labels or one for each label. A model
+            with condition dropout can draw without them.
+        z: latent vectors, (Z,) or (V, Z). They are drawn if left out.
+        count: the number of images of each label, if latent vectors are drawn.
+        pair: pair labels and latent vectors one to one, instead of crossing them.
+        sample: draw the pixels from p(x|z,y), instead of taking its mean.
+        seed: makes the draw repeatable.
+        prior: where latent vectors are drawn from: "prior" for the model's own prior, or an object such as
+            `condvae.load_mixture(run)`.
 
     Returns:
-        uint8 (B, C, H, W).
+        uint8 (L * count, C, H, W) or (L * V, C, H, W), all images of the first label first. With `pair` (L, C, H, W).
 
     Raises:
-        InputError: a label or an attribute is not possible, z has the wrong length or is not finite, or the numbers
-            of conditions and latent vectors differ.
+        InputError: an argument does not fit the model, or arguments do not fit each other.
     """
-    if count < 1:
-        raise InputError(f"count = {count} is not possible; ask for at least 1 image.")
-    given = as_conditions(model, labels, attributes)
-    vectors = None if z is None else as_vectors(model, z)
-    size = common_size(count, {"labels": len(given), "latent vectors z": 1 if vectors is None else len(vectors)})
-    given = given.expand(size, -1) if len(given) == 1 else given
-    if vectors is None:
-        vectors = draw(model, given, seed, prior=prior)
-    return draw_pixels(model, vectors.expand(size, -1) if len(vectors) == 1 else vectors, given)
+    drawing = Drawing(
+        model, label, attributes=attributes, z=z, count=count, pair=pair, sample=sample, seed=seed, prior=prior
+    )
+    return drawing.piece(0, drawing.total)[0]
 
 
 def encode(
-    model: CVAE, images: ArrayLike, labels: Labels = None, *, attributes: Attributes | None = None
+    model: CVAE, images: ArrayLike, label: Label = None, *, attributes: Attributes | None = None
 ) -> NDArray[np.float32]:
-    """The latent vector of each image: the mean of q(z|x,y).
+    """Encode images: the latent vector of each is the mean of q(z|x,y).
 
     Args:
         model: a trained model.
-        images: uint8 (B, C, H, W), or floats in [0, 1]; (B, H, W) where C = 1.
-        labels: the label of each image, or one for all; leave out for a model without labels.
-        attributes: the model's other conditions by name, each one value for all images, or one for each; what can be
-            measured of images, and is left out, is measured.
+        images: uint8 (B, C, H, W), or floats in [0, 1]. (B, H, W) is accepted if C is 1.
+        label: the label of each image, or one for all. Leave it out for a model without labels.
+        attributes: the other conditions of the model by name, one value for each image or one for all. What is left
+            out and can be measured of images is measured.
 
     Returns:
         float32 (B, Z).
 
     Raises:
-        InputError: images or labels do not fit the model.
+        InputError: images, labels or attributes do not fit the model.
     """
     x = as_images(model, images)
-    return encode_all(model, x, conditions_of(model, x, labels, attributes)).numpy()
+    return encode_all(model, x, conditions_of(model, x, label, attributes)).numpy()
 
 
 def reconstruct(
-    model: CVAE, images: ArrayLike, labels: Labels = None, *, attributes: Attributes | None = None
+    model: CVAE, images: ArrayLike, label: Label = None, *, attributes: Attributes | None = None
 ) -> NDArray[np.uint8]:
-    """Each image through the model: encoded to the posterior mean and decoded. Arguments as in `encode`.
+    """Reconstruct images: each is encoded to the mean of q(z|x,y) and decoded. Arguments as in `encode`.
 
     Returns:
         uint8 (B, C, H, W).
@@ -95,27 +103,27 @@ def reconstruct(
     Raises:
         InputError: images, labels or attributes do not fit the model.
     """
-    return restyle(model, images, labels, labels, attributes=attributes)
+    return restyle(model, images, label, label, attributes=attributes)
 
 
 def restyle(
     model: CVAE,
     images: ArrayLike,
-    labels: Labels,
-    new_labels: Labels,
+    label: Label,
+    new_label: Label,
     *,
     attributes: Attributes | None = None,
     new_attributes: Attributes | None = None,
 ) -> NDArray[np.uint8]:
-    """Each image with its style kept and its conditions changed: encoded with one label, decoded with another.
+    """Change the conditions of images and keep their style: encode each with its own label, decode with another.
 
     Args:
         model: a trained model.
         images: as in `encode`.
-        labels: the label of each image, or one for all.
-        new_labels: the label that each image shall get, or one for all.
+        label: the label of each image, or one for all.
+        new_label: the new label of each image, or one for all.
         attributes: as in `encode`.
-        new_attributes: the attributes that each image shall get; those left out stay as they are.
+        new_attributes: the new attributes of each image, or one value for all. Those left out stay as they are.
 
     Returns:
         uint8 (B, C, H, W).
@@ -124,34 +132,33 @@ def restyle(
         InputError: images, labels or attributes do not fit the model.
     """
     x = as_images(model, images)
-    given = conditions_of(model, x, labels, attributes)
-    wanted = with_changes(model, given, new_labels, new_attributes)
-    return draw_pixels(model, encode_all(model, x, given), wanted)
+    rows = conditions_of(model, x, label, attributes)
+    return draw_pixels(model, encode_all(model, x, rows), with_changes(model, rows, new_label, new_attributes))
 
 
 def interpolate(
-    model: CVAE, labels: Labels, z: ArrayLike, *, attributes: Attributes | None = None, steps: int = 10
+    model: CVAE, label: Label, z: ArrayLike, *, attributes: Attributes | None = None, steps: int = 10
 ) -> NDArray[np.uint8]:
-    """The images on the way from stop to stop: straight lines in z and in the condition vector.
+    """Draw the images along a path: from stop to stop, z and the condition vector change linearly.
 
     Args:
         model: a trained model.
-        labels: the label of each stop, or one for all.
+        label: the label of each stop, or one for all.
         z: the latent vector of each stop, (S, Z), or one for all, (Z,).
-        attributes: the other conditions of each stop, by name, each one value for each or one for all.
-        steps: from one stop to the next.
+        attributes: the other conditions of each stop by name, one value for each or one for all.
+        steps: number of steps from one stop to the next.
 
     Returns:
-        uint8 ((S - 1) * steps + 1, C, H, W): the first image is of the first stop, the last of the last.
+        uint8 ((S - 1) * steps + 1, C, H, W). The first image is that of the first stop, the last that of the last stop.
 
     Raises:
         InputError: labels, attributes or z do not fit the model, their numbers differ, there are fewer than two stops,
-            or no steps between them.
+            or there is no step.
     """
-    given, vectors = as_conditions(model, labels, attributes), as_vectors(model, z)
-    stops = common_size(1, {"labels": len(given), "latent vectors z": len(vectors)})
+    rows, vectors = as_conditions(model, label, attributes), as_vectors(model, z)
+    stops = common_size({"labels": len(rows), "latent vectors z": len(vectors)})
     if stops < 2 or steps < 1:
-        raise InputError(f"{stops} stops with {steps} steps between two: allowed are at least 2 stops and 1 step.")
+        raise InputError(f"A path needs at least 2 stops and 1 step between them, got {stops} and {steps}.")
     parts = torch.arange((stops - 1) * steps + 1) / steps
     before = parts.long().clamp(max=stops - 2)
     share = (parts - before)[:, None]
@@ -161,6 +168,9 @@ def interpolate(
         return torch.lerp(every[before], every[before + 1], share)
 
     with evaluating(model):
-        way = zip(between(vectors).split(CHUNK), between(model.conditions(given)).split(CHUNK), strict=True)
-        images = [model.likelihood(model.prior.from_standard(part, y), y).mean for part, y in way]
-    return to_uint8(torch.cat(images))
+        device = model.device
+        y = model.conditions(rows.to(device)).cpu()
+        way = zip(between(vectors).split(CHUNK), between(y).split(CHUNK), strict=True)
+        moved = ((part.to(device), y.to(device)) for part, y in way)
+        images = [to_uint8(model.likelihood(model.prior.from_standard(part, y), y).mean) for part, y in moved]
+    return np.concatenate(images)

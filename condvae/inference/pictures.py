@@ -1,8 +1,4 @@
-"""Many images on disk: written shard by shard so that an interrupted job goes on, and read back a piece at a time.
-
-A shard is written whole and then counted in a small JSON file that also says how it was made, so that a job with other
-settings does not mix its files with these.
-"""
+"""Reading images from a folder of image files, or from .npz archives, a piece at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +13,8 @@ from numpy.typing import NDArray
 from condvae.errors import InputError
 from condvae.images import read_image
 
-CONTACT_SHEET = "contact-sheet.png"  # beside the images, and not one of them
-
-
+CONTACT_SHEET = "contact-sheet.png"  # lies beside the images, and is not one of them
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-
-
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -31,8 +23,8 @@ class Piece(NamedTuple):
 
     Attributes:
         images: uint8 (B, C, H, W).
-        labels: the class name of each; None where the source does not say.
-        files: what each is called in its source.
+        labels: the class name of each. None if the source does not have them.
+        files: the name of each in its source.
     """
 
     images: NDArray[np.uint8]
@@ -41,10 +33,10 @@ class Piece(NamedTuple):
 
 
 class Folder:
-    """A folder of image files, in a folder for each label, or all in one.
+    """A folder of image files: with a folder for each label in it, or without labels.
 
     Raises:
-        InputError: there is no such folder, or no image in it.
+        InputError: there is no such folder, or it has no images.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,7 +52,7 @@ class Folder:
         return len(self.files)
 
     def read(self, start: int, stop: int, shape: tuple[int, int, int]) -> Piece:
-        """The images from number `start` to before `stop`, which must have the shape (C, H, W).
+        """Images `start` to before `stop`. They must have the shape (C, H, W).
 
         Raises:
             InputError: one cannot be read, or has another size.
@@ -77,10 +69,10 @@ def image_names(folder: Path) -> list[str]:
 
 
 class Archive:
-    """A .npz file with the arrays `images`, uint8 (N, C, H, W), and `labels`, or numbered ones of that name.
+    """A .npz file with the arrays `images`, uint8 (N, C, H, W), and `labels`; or numbered files of that name.
 
     Raises:
-        InputError: there is no such file, or it is no such archive.
+        InputError: there is no such file, or it is not such an archive.
     """
 
     def __init__(self, path: Path) -> None:
@@ -96,10 +88,10 @@ class Archive:
         return int(self.ends[-1])
 
     def read(self, start: int, stop: int, shape: tuple[int, int, int]) -> Piece:
-        """The images from number `start` to before `stop`, which must have the shape (C, H, W).
+        """Images `start` to before `stop`. They must have the shape (C, H, W).
 
         Raises:
-            InputError: they are no uint8 images of that shape.
+            InputError: they are not uint8 images of that shape.
         """
         images: list[NDArray[np.uint8]] = []
         labels: list[str] = []
@@ -119,21 +111,23 @@ class Archive:
             labels += arrays["labels"][own].astype(str).tolist() if "labels" in arrays else []
         if len(labels) not in (0, stop - start):
             raise InputError(
-                f"Of {self.files[first]} to {self.files[last]} only some have labels. All need them, or none."
+                f"Only some of {self.files[first]} to {self.files[last]} have labels. Either all need labels, or none."
             )
         return Piece(np.concatenate(images), labels or None, [str(number) for number in range(start, stop)])
 
     @staticmethod
     def _count(file: Path) -> int:
         with _archive(file) as arrays:
-            return len(arrays["labels" if "labels" in arrays else "images"])  # the labels are quicker to read
+            return len(arrays["labels" if "labels" in arrays else "images"])  # labels are faster to read
 
     @staticmethod
     def _arrays(file: Path) -> Arrays:
         with _archive(file) as archive:
             arrays = {name: archive[name] for name in ("images", "labels") if name in archive}
         if len({len(array) for array in arrays.values()}) > 1:
-            raise InputError(f"{file} has {len(arrays['images'])} images and {len(arrays['labels'])} labels. Mend it.")
+            raise InputError(
+                f"{file} has {len(arrays['images'])} images and {len(arrays['labels'])} labels. Fix the file."
+            )
         return arrays
 
 
@@ -143,10 +137,10 @@ def _archive(file: Path) -> Iterator[Any]:
         with np.load(file) as archive:
             if "images" not in archive or ("labels" in archive and archive["labels"].ndim != 1):
                 raise InputError(
-                    f"{file} has no array 'images', or labels that are no list. Write it as 'condvae generate' does."
+                    f"{file} has no array 'images', or its labels are not a list. Write it as 'condvae generate' does."
                 )
             yield archive
     except InputError:
         raise
-    except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:  # TypeError: from numpy.save, not savez
-        raise InputError(f"{file} cannot be read as an archive of arrays ({error}). Mend or remove it.") from error
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:  # a file of numpy.save raises TypeError
+        raise InputError(f"{file} cannot be read as an archive of arrays ({error}). Fix or remove it.") from error

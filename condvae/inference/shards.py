@@ -1,4 +1,8 @@
-"""TODO."""
+"""Jobs that write many files shard by shard, and continue after an interruption.
+
+A shard is written whole, and then counted in a small JSON file. That file also holds the settings of the job, so that a
+job with other settings does not mix its files with these.
+"""
 
 import json
 from collections.abc import Callable
@@ -7,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from condvae.errors import StorageError
 from condvae.files import replacing, require_empty, write_text
 from condvae.inference.pictures import Arrays
+from condvae.progress import progress
 
 
 @dataclass(frozen=True)
@@ -19,50 +23,52 @@ class Job:
     """Files that are made shard by shard.
 
     Attributes:
-        out: a folder; or a path ending in .npz, which gets numbered where there is more than one shard.
-        settings: what decides the content, as JSON has it.
-        total: how many items there are.
-        shard: how many of them are made at once.
+        out: a folder, or a path ending in .npz. The path is numbered if there is more than one shard.
+        settings: everything that decides the content, as plain values.
+        total: the number of items.
+        shard: the number of items in a shard.
+        what: the work, for the progress.
     """
 
     out: Path
     settings: dict[str, Any]
     total: int
     shard: int
+    what: str
 
     @property
     def is_archive(self) -> bool:
-        """Whether the output is .npz files rather than a folder."""
+        """Whether the output is one or several .npz files, rather than a folder."""
         return self.out.suffix == ".npz"
 
     @property
     def record(self) -> Path:
-        """The JSON file with the settings and the number of items done."""
+        """The JSON file with the settings and the number of finished items."""
         return self.out.with_suffix(".json") if self.is_archive else self.out / "made.json"
 
     def do(self, make: Callable[[int, int], Arrays], write: Callable[[int, Arrays], None]) -> None:
         """Make and write every shard that is not there yet.
 
         Args:
-            make: from the first item's number and the one after the last to the arrays of a shard.
-            write: from the first item's number and these arrays to files.
+            make: gets the number of the first item and the number after the last, returns the arrays of a shard.
+            write: gets the number of the first item and these arrays, writes files.
 
         Raises:
             StorageError: there is something else at `out`, or it cannot be written.
         """
         done = self._done()
-        with tqdm(total=self.total, initial=done, unit=" images", unit_scale=True, disable=None) as bar:
+        with progress(self.what, self.total, done=done) as advance:
             for start in range(done, self.total, self.shard):
                 stop = min(start + self.shard, self.total)
                 arrays = make(start, stop)
                 if start == 0:
-                    self._write_record(0)  # so that what an interruption leaves of the first shard is known
+                    self._write_record(0)  # so that files of an interrupted first shard are known
                 write(start, arrays)
                 self._write_record(stop)
-                bar.update(stop - start)
+                advance(stop - start)
 
     def write_archive(self, start: int, arrays: Arrays) -> None:
-        """Write a shard as a .npz file, not compressed, which would take longer than drawing the images."""
+        """Write a shard as a .npz file. It is not compressed, because that takes longer than drawing the images."""
         with replacing(self._file(start)) as aside, aside.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
 
@@ -90,7 +96,7 @@ class Job:
         for name in {**before, **now}:
             if before.get(name) != now.get(name):
                 raise StorageError(
-                    f"{self.record} says that what is there was made with {name} = {before.get(name)!r}, not "
+                    f"{self.record} says that the files there were made with {name} = {before.get(name)!r}, not "
                     f"{now.get(name)!r}. Choose another --out."
                 )
         shards = range(0, done, self.shard) if self.is_archive else ()

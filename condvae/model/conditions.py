@@ -1,7 +1,7 @@
-"""What a model is conditioned on, to the condition vector y, and names to numbers and back.
+"""The conditions of a model: rows of numbers to condition vectors y, and names of classes to numbers.
 
-The conditions of an image are a row of numbers, one for each condition: the number of a class, or the value of an
-attribute; not a number (NaN) where it is not given.
+The conditions of an image are one row of numbers: the number of a class, or the value of an attribute, for each
+condition. A condition that is not given is NaN (not a number).
 """
 
 import operator
@@ -18,20 +18,20 @@ from condvae.schema import Attribute, Schema
 class Conditions(nn.Module):
     """Rows of conditions (B, D) to condition vectors (B, Y).
 
-    A class becomes a one-hot vector; a number its distance from the mean in standard deviations, with a 1 beside it. A
-    condition that is not given becomes zeros.
+    A class becomes a one-hot vector. A number becomes its distance from the mean in standard deviations, followed by a
+    1. A condition that is not given becomes zeros.
 
     Args:
         names: the conditions, in their order.
-        schema: what the data has.
-        dropout: probability of hiding all conditions of an image in training and, where there are several, of hiding
-            each by itself.
+        schema: the classes and attributes of the data.
+        dropout: probability of hiding all conditions of an image in training. If there are several conditions, each is
+            also hidden by itself with this probability.
 
     Attributes:
-        variables: the conditions, D of them; the label is the first, if it is there.
-        classes: names of the labels to choose from; empty for a model without labels.
-        width: Y, the length of the condition vector; 0 for an unconditional model.
-        optional: whether the model was trained to do without its conditions.
+        variables: the D conditions. The label is the first, if it is one of them.
+        classes: names of the possible labels. Empty for a model without labels.
+        width: Y, the length of the condition vector. 0 for an unconditional model.
+        optional: whether the model can draw without its conditions, because training hid them at random.
 
     Raises:
         ConfigError: a condition is not known.
@@ -54,12 +54,12 @@ class Conditions(nn.Module):
 
     @property
     def typical(self) -> dict[str, float | str]:
-        """A value for each condition but the label: the mean of a number, the first of some classes."""
+        """A typical value of each attribute: the mean of a number, or the first of several classes."""
         others = [variable for variable in self.variables if variable.name != "label"]
         return {item.name: item.classes[0] if item.classes else item.mean for item in others}
 
     def forward(self, given: Tensor) -> Tensor:
-        """Rows (B, D), or (B,) where there is one condition, to vectors (B, Y); (B, 0) for an unconditional model."""
+        """Rows (B, D), or (B,) for a single condition, to vectors (B, Y). For an unconditional model Y is 0."""
         if not self.variables:
             return torch.zeros(len(given), 0, device=given.device)
         rows = given.view(len(given), -1)
@@ -72,7 +72,7 @@ class Conditions(nn.Module):
         return torch.cat([_vector(variable, column) for variable, column in columns], 1)
 
     def index(self, label: str | SupportsIndex) -> int:
-        """The number of a label by its name, or by its number from 0.
+        """The number of a label, given by its name or by its number from 0.
 
         Raises:
             InputError: there is no such label.
@@ -83,14 +83,14 @@ class Conditions(nn.Module):
 
 
 def class_index(kind: str, given: str | SupportsIndex, classes: Sequence[str]) -> int:
-    """The number of a class by its name, or by its number from 0.
+    """The number of a class, given by its name or by its number from 0.
 
     Raises:
         InputError: there is no such class.
     """
     if isinstance(given, str) and given in classes:
         return classes.index(given)
-    if isinstance(given, str) and given.isdecimal() and int(given) < len(classes):  # from command line or file
+    if isinstance(given, str) and given.isdecimal() and int(given) < len(classes):  # from a command line or a file
         return int(given)
     if isinstance(given, SupportsIndex) and 0 <= operator.index(given) < len(classes):
         return operator.index(given)
@@ -105,6 +105,6 @@ def _vector(variable: Attribute, column: Tensor) -> Tensor:
         standard = (column - variable.mean) / variable.sd
         return torch.stack([standard.masked_fill(missing, 0), 1 - missing.to(standard.dtype)], 1)
     count = len(variable.classes)
-    # not nn.functional.one_hot, which looks at the labels first, so that a CPU has to wait
+    # nn.functional.one_hot would read the labels first, and so make the CPU wait for a GPU
     table = torch.eye(count + 1, count, device=column.device)
     return nn.functional.embedding(column.nan_to_num(nan=count).long(), table)

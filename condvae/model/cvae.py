@@ -1,8 +1,8 @@
 """The conditional variational autoencoder: three distributions and a bound.
 
-posterior q(z|x,y), prior p(z|y), likelihood p(x|z,y); each is a module whose `forward` returns a
-`torch.distributions.Distribution`. Kingma and Welling, https://arxiv.org/abs/1312.6114; Sohn et al.,
-"Learning Structured Output Representation using Deep Conditional Generative Models", NeurIPS 2015.
+The posterior q(z|x,y), the prior p(z|y) and the likelihood p(x|z,y) are modules whose `forward` returns a
+`torch.distributions.Distribution`. Kingma and Welling, https://arxiv.org/abs/1312.6114; Sohn et al., "Learning
+Structured Output Representation using Deep Conditional Generative Models", NeurIPS 2015.
 
 Letters: B batch, C channels, H x W pixels, D conditions, Y width of the condition vector, Z latent dimensions,
 K samples.
@@ -29,12 +29,13 @@ Part = TypeVar("Part")
 
 
 class Bound(NamedTuple):
-    """The evidence lower bound of each image and its two parts, each (B,), in the likelihood's unit (nats).
+    """The evidence lower bound of each image and its two parts, (B,) each, in the unit of the likelihood (nats).
 
     Attributes:
-        value: what training raises. With one sample reconstruction - beta * divergence, and what free bits take back.
+        value: the objective that training maximises. With one sample it is reconstruction - beta * divergence, after
+            free bits.
         reconstruction: the expectation of log p(x|z,y), estimated with the samples of z.
-        divergence: KL(q(z|x,y) || p(z|y)), in closed form or, where there is none, estimated with them.
+        divergence: KL(q(z|x,y) || p(z|y)), in closed form if there is one, otherwise estimated with the samples.
     """
 
     value: Tensor
@@ -45,14 +46,14 @@ class Bound(NamedTuple):
 class CVAE(nn.Module):
     """A conditional variational autoencoder.
 
-    With a point posterior it is a plain autoencoder; with no conditions it is an unconditional VAE.
+    With a point posterior it is a plain autoencoder. Without conditions it is an unconditional VAE.
 
     Args:
-        config: what it is made of.
-        schema: the shape of the images and the names of the classes.
+        config: the parts of the model.
+        schema: the shape of the images, and the names of classes and attributes.
 
     Raises:
-        ConfigError: a part is not known by its name.
+        ConfigError: there is no part of that name.
     """
 
     def __init__(self, config: ModelConfig, schema: Schema) -> None:
@@ -68,6 +69,20 @@ class CVAE(nn.Module):
         self.prior = _named("prior", config.prior, PRIORS)(self.conditions.width, config.latent)
         self.likelihood = _named("likelihood", config.likelihood, LIKELIHOODS)(decoder)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # for faster convolutions
+        # in a list, because a module would be registered twice
+        self._leaf = [next(module for module in self.modules() if module._parameters)]
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the parameters."""
+        first: Any = next(iter(self._leaf[0]._parameters.values()))  # ten times as fast as next(self.parameters())
+        device: torch.device = first.device
+        return device
+
+    @property
+    def has_bound(self) -> bool:
+        """Whether there is an evidence lower bound: a likelihood in nats, and a posterior with a density."""
+        return self.likelihood.is_likelihood and self.posterior.has_density
 
     def encode(self, x: Tensor, given: Tensor) -> Distribution:
         """q(z|x,y): images float (B, C, H, W) in [0, 1] and conditions (B, D) to a distribution over (B, Z)."""
@@ -78,20 +93,23 @@ class CVAE(nn.Module):
         return self.likelihood(z, self.conditions(given))
 
     def observe(self, x: Tensor) -> Tensor:
-        """Images as the likelihood sees them: as they are, or binarised, each pixel being the probability of a 1."""
+        """Images as the likelihood sees them: unchanged, or binarised with each pixel as the probability of a 1."""
         return torch.bernoulli(x) if self.likelihood.binary else x
 
     def elbo(self, x: Tensor, given: Tensor, beta: float = 1.0, free_bits: float = 0.0, samples: int = 1) -> Bound:
-        """The evidence lower bound; with more than one sample the tighter one of Burda et al., "Importance Weighted
-        Autoencoders", https://arxiv.org/abs/1509.00519
+        """The evidence lower bound.
+
+        With more than one sample it is the tighter bound of Burda et al., "Importance Weighted Autoencoders",
+        https://arxiv.org/abs/1509.00519.
 
         Args:
             x: images as the likelihood sees them, float (B, C, H, W) in [0, 1].
             given: conditions (B, D), or labels (B,).
-            beta: weight of the KL term; at 0 the term is not computed and is reported as 0.
-            free_bits: nats of each latent dimension's KL, averaged over the batch, that cost nothing (Kingma et al.,
-                https://arxiv.org/abs/1606.04934). A KL that is only known as a whole has Z times as many.
-            samples: K, how many samples of z each image gets.
+            beta: weight of the KL term. If it is 0, the term is not computed and is reported as 0.
+            free_bits: KL divergence, in nats averaged over the batch, that each latent dimension may have at no cost
+                (Kingma et al., https://arxiv.org/abs/1606.04934). A divergence that is only known as a whole may have
+                Z times as much.
+            samples: K, the number of samples of z for each image.
         """
         if samples > 1:
             reconstruction, log_ratio = self.sampled(x, given, samples)
@@ -114,7 +132,8 @@ class CVAE(nn.Module):
     def sampled(self, x: Tensor, given: Tensor, samples: int) -> tuple[Tensor, Tensor]:
         """log p(x|z,y) and log q(z|x,y) - log p(z|y) at K samples z of q for each image: (K, B) each.
 
-        The first less the second are the logarithms of importance weights, whose mean estimates p(x|y) without bias.
+        Their difference is the logarithm of the importance weights. The mean of the weights is an unbiased estimate
+        of p(x|y).
         """
         y = self.conditions(given)
         q = self.posterior(x, y)
@@ -126,7 +145,7 @@ class CVAE(nn.Module):
 
     @property
     def parameter_count(self) -> int:
-        """The number of trained numbers."""
+        """The number of trainable parameters."""
         return sum(parameter.numel() for parameter in self.parameters())
 
 

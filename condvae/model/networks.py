@@ -1,9 +1,9 @@
-"""Tensors to tensors: nothing here is probabilistic, and everything can be exported.
+"""Encoders and decoders: tensors to tensors, without probabilities.
 
 Shapes: images (B, C, H, W), condition vectors (B, Y), latent vectors (B, Z).
 
-A network is a pair of an encoder, with `width` features, and a decoder, which can `start_at` an image; both know their
-`inner_weights`, those between hidden layers.
+A network is a pair of an encoder and a decoder. The encoder has `width` features. The decoder has `start_at`, which
+sets its first output to an image. Both have `inner_weights`, the weights between hidden layers.
 """
 
 import warnings
@@ -27,7 +27,7 @@ def _groups(width: int) -> nn.Module:
     return nn.GroupNorm(1 if width % 8 else width // 8, width)
 
 
-# for vectors (B, F), and for images (B, C, H, W), where "layer" is over all channels and places of an image
+# The first is for vectors (B, F), the second for images (B, C, H, W), for which "layer" is over channels and pixels.
 NORMS: dict[str, tuple[Layer, Layer]] = {
     "layer": (nn.LayerNorm, partial(nn.GroupNorm, 1)),
     "group": (_groups, _groups),
@@ -36,14 +36,15 @@ NORMS: dict[str, tuple[Layer, Layer]] = {
 
 
 class Dropout(nn.Module):
-    """`nn.Dropout` with a mask that is cheap to draw on a CPU.
+    """`nn.Dropout` with a mask that is fast to draw on a CPU.
 
-    PyTorch draws one random number a unit there, one after the other. Here every random 64-bit word decides eight
-    units, a byte each, if p is a multiple of 1/256, and two units otherwise. Units are dropped with probability p
-    exactly, to the nearest 2^-32. Srivastava et al., "Dropout", JMLR 2014, https://jmlr.org/papers/v15/srivastava14a.html
+    PyTorch draws one random number for each unit, one after the other. Here each random 64-bit word decides eight
+    units (a byte each) if p is a multiple of 1/256, and two units otherwise. Units are dropped with probability p,
+    rounded to a multiple of 2^-32. Srivastava et al., "Dropout", JMLR 2014,
+    https://jmlr.org/papers/v15/srivastava14a.html
 
     Args:
-        p: probability of dropping a unit, 0 to 1 (exclusive); the others are divided by 1 - p.
+        p: probability of dropping a unit, at least 0 and less than 1. The other units are divided by 1 - p.
     """
 
     def __init__(self, p: float) -> None:
@@ -63,7 +64,7 @@ class Dropout(nn.Module):
 
 
 def mlp(widths: Sequence[int], config: ModelConfig) -> nn.Sequential:
-    """Linear layers between the given widths, each followed by normalisation, activation and dropout."""
+    """Linear layers of the given widths, each followed by normalisation, activation and dropout."""
     norm, _ = NORMS[config.norm]
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
@@ -76,7 +77,7 @@ def _weights(layers: nn.Module, kind: type[nn.Linear | nn.Conv2d]) -> list[Tenso
 
 
 class MlpEncoder(nn.Module):
-    """Image and condition to features: (B, C, H, W) and (B, Y) to (B, `width`)."""
+    """Images (B, C, H, W) and condition vectors (B, Y) to features (B, `width`)."""
 
     def __init__(self, shape: tuple[int, int, int], condition: int, config: ModelConfig) -> None:
         super().__init__()
@@ -91,7 +92,7 @@ class MlpEncoder(nn.Module):
 
 
 class MlpDecoder(nn.Module):
-    """Latent vector and condition to one unbounded number a pixel: (B, Z) and (B, Y) to (B, C, H, W)."""
+    """Latent vectors (B, Z) and condition vectors (B, Y) to one unbounded number for each pixel, (B, C, H, W)."""
 
     def __init__(self, shape: tuple[int, int, int], condition: int, config: ModelConfig) -> None:
         super().__init__()
@@ -103,7 +104,7 @@ class MlpDecoder(nn.Module):
         return _weights(self.layers, nn.Linear)[1:]
 
     def start_at(self, image: Tensor) -> None:
-        """Set the last bias so that a sigmoid of the first outputs is near an image, floats in [0, 1] (C, H, W)."""
+        """Set the last bias so that a sigmoid of the first output is near an image, floats in [0, 1] (C, H, W)."""
         with torch.no_grad():
             self.pixels.bias.copy_(image.flatten().logit(eps=0.01))
 
@@ -112,10 +113,10 @@ class MlpDecoder(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions beside a shortcut: (B, C, H, W) and an embedding (B, E) to (B, C, H, W).
+    """Two convolutions with a shortcut: (B, C, H, W) and an embedding (B, E) to (B, C, H, W).
 
-    The embedding scales and shifts each channel between the two (FiLM: Perez et al., https://arxiv.org/abs/1709.07871).
-    The last convolution starts at zero, so that a new block passes on what it is given.
+    Between the two, the embedding scales and shifts each channel (FiLM: Perez et al.,
+    https://arxiv.org/abs/1709.07871). The last convolution starts at zero, so that a new block is the identity.
     """
 
     def __init__(self, channels: int, embedding: int, config: ModelConfig) -> None:
@@ -136,7 +137,7 @@ class ResidualBlock(nn.Module):
 
 
 class Stage(nn.Module):
-    """Residual blocks of one size, one after the other, all with the same embedding."""
+    """Residual blocks of one image size, all with the same embedding."""
 
     def __init__(self, channels: int, config: ModelConfig) -> None:
         super().__init__()
@@ -149,10 +150,10 @@ class Stage(nn.Module):
 
 
 class ConvEncoder(nn.Module):
-    """Image and condition to features: (B, C, H, W) and (B, Y) to (B, `width`).
+    """Images (B, C, H, W) and condition vectors (B, Y) to features (B, `width`).
 
-    Each entry of `config.encoder` is the channels of a stage, at half the height and width of the one before (rounded
-    up): a convolution of stride 2 and `config.blocks` residual blocks. The features are those of the last stage.
+    Each entry of `config.encoder` is the number of channels of a stage: a convolution of stride 2, which halves height
+    and width (rounded up), and `config.blocks` residual blocks. The features are the output of the last stage.
     """
 
     def __init__(self, shape: tuple[int, int, int], condition: int, config: ModelConfig) -> None:
@@ -176,11 +177,11 @@ class ConvEncoder(nn.Module):
 
 
 class ConvDecoder(nn.Module):
-    """Latent vector and condition to one unbounded number a pixel: (B, Z) and (B, Y) to (B, C, H, W).
+    """Latent vectors (B, Z) and condition vectors (B, Y) to one unbounded number for each pixel, (B, C, H, W).
 
-    The encoder's stages in reverse, with the channels of `config.decoder` from the latent vector up: residual blocks,
-    and a transposed convolution to twice the size, cut to that of the encoder's stage. All blocks see latent vector and
-    condition.
+    The stages of the encoder in reverse, with the channels of `config.decoder`: residual blocks, and a transposed
+    convolution to twice the size, cropped to the size of the encoder's stage. Each block gets an embedding of latent
+    vector and condition vector.
     """
 
     def __init__(self, shape: tuple[int, int, int], condition: int, config: ModelConfig) -> None:
@@ -201,7 +202,7 @@ class ConvDecoder(nn.Module):
         return _weights(self.stages, nn.Conv2d)
 
     def start_at(self, image: Tensor) -> None:
-        """Set the last bias so that a sigmoid of the first outputs is near an image's mean in each channel."""
+        """Set the last bias so that a sigmoid of the first output is near the mean of an image in each channel."""
         with torch.no_grad():
             self.pixels.bias.copy_(image.mean((1, 2)).logit(eps=0.01))  # type: ignore[union-attr]
 
@@ -221,13 +222,13 @@ NETWORKS = {"mlp": (MlpEncoder, MlpDecoder), "conv": (ConvEncoder, ConvDecoder)}
 
 
 def _embed(inputs: int) -> nn.Sequential:
-    with warnings.catch_warnings():  # without a condition there are no weights, of which PyTorch warns
+    with warnings.catch_warnings():  # PyTorch warns of a layer without weights, which an unconditional model has
         warnings.filterwarnings("ignore", message="Initializing zero-element tensors")
         return nn.Sequential(nn.Linear(inputs, EMBEDDING), nn.SiLU())
 
 
 def _sizes(shape: tuple[int, int, int], stages: int) -> list[tuple[int, int]]:
-    """Height and width of the image, and after each stage."""
+    """Height and width of the image, then after each stage."""
     sizes = [shape[1:]]
     for _ in range(stages):
         height, width = sizes[-1]

@@ -1,19 +1,42 @@
-"""q(z|x,y): modules from image and condition to a distribution over latent vectors with event shape (Z,)."""
+"""q(z|x,y): modules from image and condition vector to a distribution over latent vectors (Z,)."""
 
-from typing import Any, ClassVar
+from abc import ABC, abstractmethod
+from typing import ClassVar
 
-from torch import Size, Tensor, nn
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from condvae.model.distributions import gaussian
+from condvae.model.distributions import Point, gaussian
 
 
-class GaussianPosterior(nn.Module):
-    """A Gaussian with independent dimensions; two linear heads give its mean and log-variance."""
+class Posterior(nn.Module, ABC):
+    """What all posteriors have.
+
+    Args:
+        encoder: images (B, C, H, W) and condition vectors (B, Y) to features (B, F).
+        features: F.
+        latent: Z.
+
+    Attributes:
+        has_density: whether there is a density, and therefore a KL divergence.
+    """
+
+    has_density: ClassVar[bool] = True
 
     def __init__(self, encoder: nn.Module, features: int, latent: int) -> None:
         super().__init__()
         self.encoder = encoder
+
+    @abstractmethod
+    def forward(self, x: Tensor, y: Tensor) -> Distribution:
+        """Images (B, C, H, W) and condition vectors (B, Y) to a distribution over latent vectors (B, Z)."""
+
+
+class GaussianPosterior(Posterior):
+    """A Gaussian with independent dimensions. Two linear heads give its mean and its log-variance."""
+
+    def __init__(self, encoder: nn.Module, features: int, latent: int) -> None:
+        super().__init__(encoder, features, latent)
         self.mean = nn.Linear(features, latent)
         self.logvar = nn.Linear(features, latent)
 
@@ -22,38 +45,17 @@ class GaussianPosterior(nn.Module):
         return gaussian(self.mean(features), self.logvar(features))
 
 
-class PointPosterior(nn.Module):
-    """One latent vector and nothing around it: this makes the model a plain autoencoder."""
+class PointPosterior(Posterior):
+    """One latent vector without a distribution around it, which makes the model a plain autoencoder."""
+
+    has_density = False
 
     def __init__(self, encoder: nn.Module, features: int, latent: int) -> None:
-        super().__init__()
-        self.encoder = encoder
+        super().__init__(encoder, features, latent)
         self.point = nn.Linear(features, latent)
 
     def forward(self, x: Tensor, y: Tensor) -> Distribution:
         return Point(self.point(self.encoder(x, y)).float())
 
 
-class Point(Distribution):
-    """All probability at one point, shape (B, Z). It has no density, hence no KL divergence."""
-
-    arg_constraints: ClassVar[dict[str, Any]] = {}
-    has_rsample = True
-
-    def __init__(self, point: Tensor) -> None:
-        self.point = point
-        super().__init__(point.shape[:-1], point.shape[-1:], validate_args=False)
-
-    @property
-    def mean(self) -> Tensor:
-        return self.point
-
-    @property
-    def stddev(self) -> Tensor:
-        return self.point.new_zeros(self.point.shape)
-
-    def rsample(self, sample_shape: Size | list[int] | tuple[int, ...] = ()) -> Tensor:
-        return self.point.expand(*sample_shape, *self.point.shape)
-
-
-POSTERIORS = {"gaussian": GaussianPosterior, "point": PointPosterior}
+POSTERIORS: dict[str, type[Posterior]] = {"gaussian": GaussianPosterior, "point": PointPosterior}

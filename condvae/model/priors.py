@@ -1,7 +1,7 @@
 """p(z|y): modules from the condition vector (B, Y) to a distribution over latent vectors with event shape (Z,).
 
-A learned prior is also a change of coordinates: to *standard coordinates*, in which it is N(0, I) whatever the
-condition. There the same numbers are as probable under one label as under another: a style, which labels can share.
+A learned prior also defines a change of coordinates, to *standard coordinates*, in which p(z|y) is N(0, I) for every
+condition. A point in standard coordinates is equally probable under each label.
 """
 
 from abc import ABC, abstractmethod
@@ -18,7 +18,15 @@ TRANSFORMS, FLOW_WIDTHS = 5, (256, 256)
 
 
 class Prior(nn.Module, ABC):
-    """p(z|y), and the way to standard coordinates and back."""
+    """p(z|y), and the map to standard coordinates and back.
+
+    Attributes:
+        is_learned: whether the prior has parameters of its own.
+        is_standard: whether latent vectors are in standard coordinates as they are.
+    """
+
+    is_learned: ClassVar[bool] = True
+    is_standard: ClassVar[bool] = False
 
     @abstractmethod
     def forward(self, y: Tensor) -> Distribution:
@@ -33,16 +41,22 @@ class Prior(nn.Module, ABC):
         """The inverse: standard coordinates (B, Z) under conditions (B, Y) to latent vectors (B, Z)."""
 
     def moments(self, q: Distribution, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Where a posterior over (B, Z) has its mean in standard coordinates, and its standard deviation there to
-        first order: each (B, Z)."""
+        """Mean and standard deviation of a posterior in standard coordinates, (B, Z) each.
+
+        The mean is the image of the posterior's mean. The standard deviation is to first order, from the images of the
+        mean plus and minus one standard deviation in each dimension.
+        """
         variance, mean = torch.zeros_like(q.mean), q.mean
-        for side in torch.diag_embed(q.stddev).unbind(1):  # of the box of one standard deviation
+        for side in torch.diag_embed(q.stddev).unbind(1):
             variance += ((self.to_standard(mean + side, y) - self.to_standard(mean - side, y)) / 2).square()
         return self.to_standard(mean, y), variance.sqrt()
 
 
 class StandardPrior(Prior):
-    """N(0, I), whatever the condition."""
+    """N(0, I) for every condition."""
+
+    is_learned = False
+    is_standard = True
 
     def __init__(self, condition: int, latent: int) -> None:
         super().__init__()
@@ -63,9 +77,9 @@ class StandardPrior(Prior):
 
 
 class GaussianPrior(Prior):
-    """A Gaussian with independent dimensions; mean and log-variance are linear in the condition vector.
+    """A Gaussian with independent dimensions, whose mean and log-variance are linear in the condition vector.
 
-    So each class has its own. Training starts at N(0, I).
+    Each class therefore has a mean and a variance of its own. Training starts at N(0, I).
     """
 
     def __init__(self, condition: int, latent: int) -> None:
@@ -95,7 +109,7 @@ class FlowPrior(Prior):
         super().__init__()
         from zuko.flows import NSF
 
-        with torch.device("cpu"):  # zuko looks at its masks while it makes them, which tensors without data forbid
+        with torch.device("cpu"):  # zuko reads its masks while it makes them, which the meta device does not allow
             self.flow = NSF(latent, condition, transforms=TRANSFORMS, passes=2, hidden_features=FLOW_WIDTHS)
 
     def forward(self, y: Tensor) -> Distribution:
@@ -109,12 +123,14 @@ class FlowPrior(Prior):
 
 
 class MixturePrior(nn.Module):
-    """A mixture of M Gaussians for each class: an ex-post density of a trained model's codes in standard coordinates.
+    """A mixture of M Gaussians for each class: an ex-post density of the codes of a trained model.
+
+    It is in standard coordinates.
 
     Ghosh et al., "From Variational to Deterministic Autoencoders", https://arxiv.org/abs/1903.12436
 
     Args:
-        weights: (classes + 1, M), where the last row is for images whose label is not given.
+        weights: (classes + 1, M). The last row is used if the label is not given.
         means: (classes + 1, M, Z).
         scales: lower Cholesky factors of the covariances, (classes + 1, M, Z, Z).
     """
@@ -127,13 +143,15 @@ class MixturePrior(nn.Module):
 
     @property
     def kind(self) -> tuple[int, int]:
-        """How many labels and latent dimensions it has."""
+        """The number of classes and of latent dimensions."""
         return len(self.means) - 1, self.means.shape[-1]
 
     def forward(self, y: Tensor) -> Distribution:
-        """Condition vectors (B, Y) that begin with the label's one-hot vector, if the model has labels."""
+        """Condition vectors (B, Y), which begin with the one-hot vector of the label, to a distribution over (B, Z)."""
         classes, _ = self.kind
-        given = torch.cat([y[:, :classes], y.new_full((len(y), 1), 0.5)], 1)  # the last wins if no label is given
+        given = torch.cat(
+            [y[:, :classes], y.new_full((len(y), 1), 0.5)], 1
+        )  # the last column is the largest if no label is given
         row = given.argmax(1)
         parts = MultivariateNormal(self.means[row], scale_tril=self.scales[row], validate_args=False)
         return MixtureSameFamily(Categorical(self.weights[row], validate_args=False), parts, validate_args=False)

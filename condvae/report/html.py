@@ -1,4 +1,4 @@
-"""One self-contained HTML file about a run: what was trained, its figures, its claims, every setting."""
+"""The report: one self-contained HTML file about a run, with its figures, measurements, claims and settings."""
 
 from base64 import b64encode
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ from condvae.evaluation.claims import Claim
 from condvae.evaluation.evaluate import Evaluation
 from condvae.evaluation.study import Study
 from condvae.files import write_text
-from condvae.report.figures import FIGURES, draw_figure
+from condvae.progress import progress
+from condvae.report.figures import FIGURES, draw_figure, report_figures
 from condvae.report.plots import save_figure
 
 
@@ -22,7 +23,7 @@ class Picture:
     """A figure in the report.
 
     Attributes:
-        name: of the figure.
+        name: the name of the figure.
         caption: what it shows.
         data: the PNG file in base64.
     """
@@ -33,7 +34,7 @@ class Picture:
 
 
 def write_report(study: Study, evaluation: Evaluation, claims: list[Claim]) -> Path:
-    """Draw the figures of a measured run, and write figures/ and report.html into it.
+    """Draw the figures of a run that was evaluated, and write figures/ and report.html into it.
 
     Returns:
         The path of report.html.
@@ -46,10 +47,10 @@ def write_report(study: Study, evaluation: Evaluation, claims: list[Claim]) -> P
         model=study.model,
         record=study.description["record"],
         settings=dotted(study.description["config"]),
-        evaluation=evaluation,
-        metrics=list(evaluation.figures()),
+        headlines=evaluation.headlines(),
+        figures=list(evaluation.figures()),
         claims=claims,
-        pictures=[_picture(study, name) for name in report_figures(study)],
+        pictures=_pictures(study),
         judge=study.judge.card if study.judge else None,
         companion=study.autoencoder and study.autoencoder.description,
     )
@@ -58,16 +59,15 @@ def write_report(study: Study, evaluation: Evaluation, claims: list[Claim]) -> P
     return path
 
 
-def report_figures(study: Study) -> list[str]:
-    """Names of the figures that say something about a model: t-SNE only where a plane would not show it all."""
-    names = [name for name, drawing in FIGURES.items() if drawing.applies(study)]
-    return [name for name in names if name != "tsne" or study.autoencoder or study.model.config.latent > 2]
-
-
-def _picture(study: Study, name: str) -> Picture:
-    path = study.run.path / "figures" / f"{name}.png"
-    save_figure(draw_figure(name, study), path)
-    return Picture(name, FIGURES[name].caption, b64encode(path.read_bytes()).decode("ascii"))
+def _pictures(study: Study) -> list[Picture]:
+    names, pictures = report_figures(study), []
+    with progress("Drawing figures", len(names), "figures") as advance:
+        for name in names:
+            path = study.run.path / "figures" / f"{name}.png"
+            save_figure(draw_figure(name, study), path)
+            pictures.append(Picture(name, FIGURES[name].caption, b64encode(path.read_bytes()).decode("ascii")))
+            advance(1)
+    return pictures
 
 
 def _template() -> Any:

@@ -1,4 +1,4 @@
-"""Arrays to matplotlib figures: no files, no models. Grey images are drawn white on black, as the data holds them."""
+"""Arrays to matplotlib figures. Grey images are drawn as they are in the data, usually white on black."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,8 @@ from condvae.errors import ConfigError
 from condvae.files import write_bytes
 
 COLOURS = mpl.colormaps["tab10"]
-
-
 TILE_INCHES = 0.85
-
-
 FORMATS = (".png", ".svg")
-
-
 STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 9,
@@ -39,7 +33,7 @@ STYLE: Any = {
 def tiles(
     images: NDArray[np.uint8], titles: Sequence[str], rows: Sequence[str] = (), tile_inches: float = TILE_INCHES
 ) -> Figure:
-    """Rows of images, a title over each column and a name left of each row.
+    """Rows of images, with a title over each column and a name left of each row.
 
     Args:
         images: uint8 (rows, columns, C, H, W).
@@ -62,11 +56,11 @@ def tiles(
 
 
 def grids(images: NDArray[np.uint8], names: Sequence[str], columns: int, titles: Sequence[str]) -> Figure:
-    """One grid of images for each title, side by side, all with the same names.
+    """Grids of images side by side, all with the same texts under their images.
 
     Args:
         images: uint8 (grids, N, C, H, W), row by row.
-        names: N texts, one written under each image of a grid.
+        names: N texts, one for each image of a grid.
         columns: images in a row of a grid.
         titles: a title for each grid.
     """
@@ -91,7 +85,7 @@ def plane(sheets: Sequence[NDArray[np.uint8]], limit: float, titles: Sequence[st
     """Images tiled over the plane of the first two latent dimensions, one panel for each title.
 
     Args:
-        sheets: for each panel uint8 (C, H, W), the plane from -limit to limit, second dimension upwards.
+        sheets: uint8 (C, H, W) for each panel: the plane from -limit to limit, with the second dimension upwards.
         limit: half the width of the plane.
         titles: a title for each panel.
     """
@@ -113,14 +107,14 @@ def points(
     Args:
         positions: (N, 2).
         labels: (N,), indices into `classes`.
-        classes: class names; only those that occur come into the legend.
-        names: of the two axes.
+        classes: class names. The legend has those that occur.
+        names: the names of the two axes.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.0, 4.2))
         axis = figure.subplots()
         colours = COLOURS(labels % COLOURS.N)
-        order = np.random.default_rng(0).permutation(len(labels))  # so that no class covers the others
+        order = np.random.default_rng(0).permutation(len(labels))  # otherwise the last class covers the others
         axis.scatter(
             positions[order, 0], positions[order, 1], s=3, c=colours[order], linewidths=0, alpha=0.7, rasterized=True
         )
@@ -140,16 +134,17 @@ def latent_map(
     images: NDArray[np.uint8],
     heat: tuple[str, NDArray[np.float32]] | None = None,
 ) -> Figure:
-    """A map of the latent space, and beside it the images of places on it.
+    """A map of the latent space, and beside it images of points on it.
 
     Args:
-        positions: of codes, (N, 2), dots coloured by label; rings show one and two standard deviations of the prior.
-        labels: (N,), the classes of the codes.
-        names: of the two axes.
+        positions: codes (N, 2), drawn as dots coloured by label. Rings show one and two standard deviations of the
+            prior.
+        labels: the classes of the codes, (N,).
+        names: the names of the two axes.
         extent: the map goes from -extent to extent.
-        way: the places, (M, 2), joined by a line.
-        images: what is there, uint8 (M, C, H, W).
-        heat: a measure by name and its values on a grid of the map, (S, S), the first row at the top.
+        way: the points (M, 2), joined by a line.
+        images: the images of the points, uint8 (M, C, H, W).
+        heat: the name of a measure, and its values on a grid over the map, (S, S), with the first row at the top.
     """
     columns = min(len(images), 3)
     with mpl.rc_context(STYLE):
@@ -179,10 +174,10 @@ def latent_map(
 def lines(
     series: Mapping[str, tuple[Sequence[float], Sequence[float]]], horizontal: str, percent: bool = False
 ) -> Figure:
-    """Curves over a common axis, one panel each.
+    """Curves with the same horizontal axis, each in its own panel.
 
     Args:
-        series: the name of the vertical axis to (horizontal, vertical) values.
+        series: horizontal and vertical values of each curve, by the name of its vertical axis.
         horizontal: the name of the horizontal axis.
         percent: whether the vertical axes run from 0 to 100.
     """
@@ -198,10 +193,10 @@ def lines(
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG or SVG, by the ending of the file; the same figure gives the same bytes.
+    """Write a figure as PNG or SVG, by the ending of the file. The same figure gives the same bytes.
 
     Raises:
-        ConfigError: the file ends in something else.
+        ConfigError: the file has another ending.
         StorageError: it cannot be written.
     """
     require_format(path)
@@ -209,7 +204,7 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def figure_bytes(figure: Figure, ending: str) -> bytes:
-    """The file of a figure, png or svg."""
+    """A figure as the bytes of a file, "png" or "svg"."""
     buffer = io.BytesIO()
     with mpl.rc_context(STYLE):
         figure.savefig(buffer, format=ending, metadata={"Date": None} if ending == "svg" else {})
@@ -220,10 +215,10 @@ def require_format(path: Path) -> None:
     """Make sure that a figure can be written in the format that a file's ending names.
 
     Raises:
-        ConfigError: it ends in something else than FORMATS.
+        ConfigError: it is not one of FORMATS.
     """
     if path.suffix.lower() not in FORMATS:
-        raise ConfigError(f"A figure cannot be written to '{path}': name a file that ends in {' or '.join(FORMATS)}.")
+        raise ConfigError(f"The name of the file must end in {' or '.join(FORMATS)}, got '{path}'.")
 
 
 def _show(axis: Axes, image: NDArray[np.uint8]) -> None:

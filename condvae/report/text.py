@@ -1,18 +1,18 @@
-"""TODO."""
+"""The evaluation as text for a terminal."""
 
 from condvae.evaluation.claims import Claim
 from condvae.evaluation.evaluate import Evaluation
 
 
 def summary(evaluation: Evaluation, claims: list[Claim]) -> str:
-    """The metrics and the verdicts as lines of text for a terminal."""
+    """The figures and the verdicts, line by line."""
     lines, shown = [], ""
-    for part, title, metric in evaluation.figures():
-        lines += [f"\n{part}"] if part != shown else []
-        shown = part
-        lines.append(f"  {title:<44} {metric.value:.4f} ± {metric.error:.4f}  (n = {metric.count:,})")
+    for heading, title, figure in evaluation.figures():
+        lines += [f"\n{heading}"] if heading != shown else []
+        shown = heading
+        lines.append(f"  {title:<52} {figure.value:.4f} ± {figure.error:.4f}  (n = {figure.count:,})")
     lines += [f"\nImages are judged by {evaluation.judge}."] if evaluation.judge else []
     for number, claim in enumerate(claims, start=1):
-        figures = ", ".join(f"{finding.name} {finding.value:.3g}" for finding in claim.findings)
-        lines.append(f"\n{number}. {claim.statement} -> {claim.verdict}\n   {figures}")
+        findings = ", ".join(f"{finding.name} {finding.value:.3g}" for finding in claim.findings)
+        lines.append(f"\n{number}. {claim.statement} -> {claim.verdict}\n   {findings}")
     return "\n".join(lines)

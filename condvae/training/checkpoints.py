@@ -1,6 +1,7 @@
-"""TODO."""
+"""Checkpoints: written whole or not at all, and read without executing what is in them."""
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,40 +14,42 @@ from condvae.files import replacing
 
 
 def save_checkpoint(content: Mapping[str, Any], path: Path) -> None:
-    """Write a training checkpoint, whole or not at all: after a crash the previous one is there.
+    """Write a checkpoint, whole or not at all. After a crash, the previous checkpoint is still there.
 
     Raises:
-        StorageError: it cannot be written, because the disk is full for example.
+        StorageError: it cannot be written, for example because the disk is full.
     """
-    with replacing(path) as aside:
+    with replacing(path) as temporary:
         try:
-            torch.save(dict(content), aside)
-        except RuntimeError as error:  # torch's own writer hides the operating system's error
+            torch.save(dict(content), temporary)
+        except RuntimeError as error:  # PyTorch's writer hides the error of the operating system
             raise StorageError(
                 f"Cannot write {path}: {str(error).splitlines()[0]} Is the disk full? The previous checkpoint is "
-                "still whole: free some space and resume."
+                "unchanged. Free some space and resume."
             ) from error
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a training checkpoint as plain data: a pickle that would execute code is refused.
+    """Read a checkpoint as plain data. A pickle that would execute code is refused.
 
     Raises:
-        RunError: the file is missing, damaged, or holds more than plain data.
+        RunError: the file is missing or damaged, or contains more than plain data.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # a pickle of another protocol is read, or refused below
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise RunError(
-            f"{path} was refused: it holds code or objects other than tensors and plain data, or is damaged. "
-            "None of it was run. Delete it if you do not know where it comes from, and train again."
+            f"{path} was refused: it contains code or objects other than tensors and plain data, or it is damaged. "
+            "Nothing in it was executed. Delete it if you do not know where it comes from, and train again."
         ) from error
     except (OSError, RuntimeError, EOFError) as error:
         raise RunError(f"{path} cannot be read ({error}). Delete it and train again.") from error
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
-    """Checkpoints that are written whole or not at all, and read without executing what is in them."""
+    """Lets Lightning write and read checkpoints with the two functions above."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         save_checkpoint(checkpoint, Path(path))

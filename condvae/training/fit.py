@@ -1,4 +1,4 @@
-"""TODO."""
+"""`fit` and `resume`: a model and data become a run folder."""
 
 import platform
 import signal
@@ -24,29 +24,35 @@ from condvae.model.saving import require_fit, save_model
 from condvae.run import Run
 from condvae.training.callbacks import MONITORED
 from condvae.training.checkpoints import load_checkpoint
+from condvae.training.checks import check
 from condvae.training.module import CVAEModule
-from condvae.training.trainer import is_main_process, make_trainer, without_noise
+from condvae.training.optimizers import SCHEDULES
+from condvae.training.trainer import is_main_process, make_trainer, refused, without_noise
+
+NEEDED = {"epoch", "global_step", "state_dict", "optimizer_states", "loops"}  # of a checkpoint, to continue from it
+RECORDED = ("condvae", "torch", "lightning", "pytorch-optimizer", "zuko", "numpy", "safetensors")
 
 
 def fit(config: Config, out: Path, data: Dataset | None = None) -> CVAE:
-    """Train a model and leave a run folder.
+    """Train a model into a new run folder.
 
     Args:
-        config: every setting.
+        config: all settings.
         out: the run folder, which must be new or empty.
-        data: the images, where they do not come from `config.data`.
+        data: the images, if they do not come from `config.data`.
 
     Returns:
-        The trained model, in evaluation mode.
+        The trained model on the CPU, in evaluation mode.
 
     Raises:
         ConfigError: a setting is not possible.
-        DataError: the data cannot be had.
-        RunError: `out` holds a run already.
+        DataError: the data is not available.
+        RunError: there is a run in `out` already.
         StorageError: `out` is not empty or cannot be written.
         TrainingError: the loss is not finite.
-        KeyboardInterrupt: the user stopped it; the last completed epoch is kept in cvae.ckpt.
+        KeyboardInterrupt: the user stopped the training. cvae.ckpt has the last completed epoch.
     """
+    check(config)
     if is_main_process():
         _require_new(Run(out))
     images = data or load_data(config.data)
@@ -54,86 +60,72 @@ def fit(config: Config, out: Path, data: Dataset | None = None) -> CVAE:
 
 
 def resume(path: Path, trainer: Mapping[str, Any] | None = None, data: Dataset | None = None) -> CVAE:
-    """Continue a run from its last completed epoch, to the same end as if it had never stopped.
+    """Continue a run from its last completed epoch. The result is the same as without an interruption.
 
     Args:
         path: the run folder.
-        trainer: all options of the Trainer, where they shall differ from the run's own, such as more epochs. The
-            other settings stay what they are: a run with other settings is another run.
-        data: the images, where they do not come from the run's own source.
+        trainer: all options of the Trainer, if they differ from the run's own, for example for more epochs. The other
+            settings of a run cannot be changed.
+        data: the images, if they do not come from the run's own source.
 
     Raises:
-        RunError: there is no run in `path`, its checkpoint is missing, damaged, refused or does not fit, or the
-            run is complete; and as `fit`.
+        RunError: there is no run in `path`, its checkpoint is missing, damaged or refused or does not fit, or the run
+            is complete.
+        ConfigError, DataError, StorageError, TrainingError, KeyboardInterrupt: as in `fit`.
     """
     run = Run(path)
     before = run.config()
     config = before if trainer is None else replace(before, trainer=dict(trainer))
+    check(config)
     content = _resumable(run) if run.checkpoint.is_file() else {}
     if run.is_finished and not content:
         raise RunError(
-            f"The run in {path} is finished and has no cvae.ckpt to go on from. Train again, into another folder."
+            f"The run in {path} is finished and has no cvae.ckpt to continue from. Train again into another folder."
         )
     if is_main_process() and run.is_finished and config.trainer == before.trainer:
+        can_continue = SCHEDULES[config.training.schedule].can_continue
+        further = "To train it further, set --trainer.max_epochs to more epochs."
+        planned = f"Its schedule {config.training.schedule} ends with its last step. Train a new run with more epochs."
         raise RunError(
-            f"The run in {path} is complete after {content['epoch'] + 1} epochs. To train it further, "
-            "set --trainer.max_epochs to more; where its schedule is one-cycle, train anew."
+            f"The run in {path} is complete after {content['epoch'] + 1} epochs. {further if can_continue else planned}"
         )
     return _train(config, run, prepared(data or load_data(config.data), config), content)
 
 
 def _resumable(run: Run) -> dict[str, Any]:
     content = load_checkpoint(run.checkpoint)
-    missing = {"epoch", "global_step", "state_dict", "optimizer_states", "loops"} - content.keys()
+    missing = NEEDED - content.keys()
     if missing:
         raise RunError(
-            f"{run.checkpoint} is no training checkpoint: it has no {', '.join(sorted(missing))}. Restore it, or "
+            f"{run.checkpoint} is not a training checkpoint: it has no {', '.join(sorted(missing))}. Restore it, or "
             "delete it and train again."
         )
     return content
 
 
 def _require_new(run: Run) -> None:
-    if run.is_started and not run.is_finished:
+    if run.is_finished:
+        raise RunError(
+            f"{run.path} holds a finished run. Choose another --out. If its schedule has no planned end, you can also "
+            f"train it further with 'condvae train --resume {run.path} --trainer.max_epochs N'."
+        )
+    if run.is_started:
         raise RunError(
             f"{run.path} holds an unfinished run. Continue it with 'condvae train --resume {run.path}', or choose "
             "another --out."
-        )
-    if run.is_finished:
-        raise RunError(
-            f"{run.path} holds a finished run. Choose another --out. With a constant schedule it can also be trained "
-            f"further: 'condvae train --resume {run.path} --trainer.max_epochs N'."
         )
     require_empty(run.path)
 
 
 def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any]) -> CVAE:
-    torch.manual_seed(config.training.seed)
-    model = CVAE(config.model, data.train.schema)
-    if config.training.start_at_mean and not checkpoint:
-        decoder: Any = model.likelihood.decoder
-        decoder.start_at(torch.from_numpy(data.train.images.mean(0) / 255))
-    module = CVAEModule(model, config, data)
-    if checkpoint:
-        require_fit(run, module.state_dict(), checkpoint["state_dict"])
-    interrupt = signal.getsignal(signal.SIGINT)
+    module = _module(config, run, data, checkpoint)
     with without_noise():
         trainer = make_trainer(config, run, checkpoint)
-        try:
-            trainer.fit(module, ckpt_path=run.checkpoint if checkpoint else None)
-        except (MisconfigurationException, ValueError) as error:
-            if isinstance(error, CondvaeError) or module.has_begun:
-                raise
-            raise ConfigError(f"Lightning's Trainer refuses its options: {error}") from error
-        except SystemExit:  # how Lightning ends on Ctrl-C; from then on it ignores further ones
-            signal.signal(signal.SIGINT, interrupt)
-            if trainer.interrupted:
-                raise KeyboardInterrupt from None
-            raise
+        _fit_module(trainer, module, run.checkpoint if checkpoint else None)
     if not trainer.global_step:
         raise ConfigError(
-            f"No step of training was made, as the options of the Trainer leave none: {dict(config.trainer)}. Allow an "
-            "epoch, and a batch in it, at least."
+            f"No training step was made, because the options of the Trainer allow none: {dict(config.trainer)}. Allow "
+            "at least one epoch with one batch."
         )
     _take_best(trainer, module)
     model = module.model.cpu().eval()
@@ -142,8 +134,36 @@ def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any
     return model
 
 
+def _module(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any]) -> CVAEModule:
+    torch.manual_seed(config.training.seed)
+    model = CVAE(config.model, data.train.schema)
+    if config.training.start_at_mean and not checkpoint:
+        decoder: Any = model.likelihood.decoder
+        decoder.start_at(torch.as_tensor(data.train.mean_image()))
+    module = CVAEModule(model, config, data)
+    if checkpoint:
+        require_fit(run, module.state_dict(), checkpoint["state_dict"])
+    return module
+
+
+def _fit_module(trainer: pl.Trainer, module: CVAEModule, checkpoint: Path | None) -> None:
+    """Let Lightning train. Its errors about options become a ConfigError, and Ctrl-C a KeyboardInterrupt."""
+    interrupt = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(module, ckpt_path=checkpoint)
+    except (MisconfigurationException, ValueError) as error:
+        if isinstance(error, CondvaeError) or module.has_begun:
+            raise
+        raise refused(error) from error
+    except SystemExit:  # Lightning ends with it on Ctrl-C, and ignores Ctrl-C from then on
+        signal.signal(signal.SIGINT, interrupt)
+        if trainer.interrupted:
+            raise KeyboardInterrupt from None
+        raise
+
+
 def _take_best(trainer: pl.Trainer, module: CVAEModule) -> None:
-    """Go back to the weights of the best bound, where training waited for one."""
+    """Load the weights with the best bound, if training.patience is set."""
     if not module.config.training.patience:
         return
     for callback in trainer.checkpoint_callbacks:
@@ -153,7 +173,7 @@ def _take_best(trainer: pl.Trainer, module: CVAEModule) -> None:
 
 
 def _record(trainer: pl.Trainer, module: CVAEModule, data: Dataset) -> dict[str, Any]:
-    packages = ("condvae", "torch", "lightning", "pytorch-optimizer", "zuko", "numpy", "safetensors")
+    """When, how long and on what the model was trained, for model.json."""
     return {
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "seconds": round(module.seconds, 1),
@@ -167,5 +187,5 @@ def _record(trainer: pl.Trainer, module: CVAEModule, data: Dataset) -> dict[str,
         "precision": trainer.precision,
         "threads": torch.get_num_threads(),
         "platform": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        "versions": {name: version(name) for name in packages},
+        "versions": {name: version(name) for name in RECORDED},
     }

@@ -1,4 +1,4 @@
-"""TODO."""
+"""metrics.csv, the log that every run has."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,9 +10,13 @@ from condvae.run import Run
 
 
 class CsvLog(Logger):
-    """metrics.csv in the run folder; a resumed run continues the rows of its first part.
+    """Writes what is logged to metrics.csv in the run folder. A resumed run appends to the rows of its first part.
 
-    Lightning's own CSV log starts anew when it is opened, and so would lose them.
+    Lightning's own CSV log starts with an empty file each time it is opened, and would lose those rows.
+
+    Args:
+        run: the run folder.
+        rows: rows to keep of the first part.
     """
 
     def __init__(self, run: Run, rows: list[dict[str, float]]) -> None:
@@ -28,12 +32,12 @@ class CsvLog(Logger):
         return ""
 
     def log_hyperparams(self, params: Any, *args: Any, **options: Any) -> None:
-        """The settings are in config.yaml."""
+        """Nothing is written, because config.yaml has the settings."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         self.rows.append({"step": float(step or 0), **metrics})
-        # whole epochs at once, because every write is a whole file
+        # The file is written once an epoch, with the row that has the seconds, because each write replaces all of it.
         if "seconds" in metrics:
             self.run.write_history(self.rows)
 

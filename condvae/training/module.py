@@ -1,48 +1,49 @@
-"""Training: the batches, the loss, `fit` and `resume`.
+"""The batches, the loss, and what is logged.
 
-Everything random in an epoch (order of the images, dropout, sampling) is derived from the seed and the number of
-the epoch alone, so a run that was interrupted and resumed ends with the same weights as one that was not.
+Everything random in an epoch (the order of the images, dropout, sampling) is derived from the seed and the number of
+the epoch alone. A run that was interrupted and resumed therefore ends with the same weights as one that was not.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from math import inf
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from torch import Tensor
-from torch.optim.lr_scheduler import OneCycleLR
-from torch.utils.data import DataLoader, Sampler, TensorDataset
+from torch.utils.data import DataLoader, Sampler
 
 from condvae.config import Config
+from condvae.data.batches import Batches
 from condvae.data.dataset import Dataset, LabelledImages
 from condvae.errors import ConfigError, TrainingError
 from condvae.images import unit
 from condvae.model.cvae import CVAE
 from condvae.model.distributions import squared_error
 from condvae.seeds import derived_seed, seeded
+from condvae.training.optimizers import OPTIMIZERS, SCHEDULES
 
 Batch = Sequence[Tensor]  # images uint8 (B, C, H, W), and conditions (B, D)
 
-
-EVALUATION_BATCH = 1000
+EVALUATION_BATCH = 1000  # images times importance samples that are measured at once
 
 
 class ShuffledBatches(Sampler[Tensor]):
-    """Indices of one batch after another, in a fresh permutation each epoch that seed and epoch decide.
+    """The indices of the images of each batch. Seed and epoch decide the order, the same on every device.
 
     Args:
-        count: how many images there are.
-        batch_size: how many of them make a batch; the last one may be smaller.
-        seed: decides the permutations, on every device the same.
-        device: where the images are, and so the indices.
+        count: number of images.
+        batch_size: number of images in a batch. The last batch may be smaller.
+        seed: seed of the permutations.
+        device: where the indices are.
     """
 
     def __init__(self, count: int, batch_size: int, seed: int, device: torch.device) -> None:
         self.count, self.batch_size, self.seed, self.device, self.epoch = count, batch_size, seed, device, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
+        """Lightning calls this before each epoch."""
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -54,59 +55,54 @@ class ShuffledBatches(Sampler[Tensor]):
 
 
 class CVAEModule(pl.LightningModule):
-    """The batches, the loss, the optimiser and what is logged.
+    """A model and its data, as Lightning trains them.
 
-    The data lives on the device that trains, as uint8, and a step waits for the device only where it is logged.
+    A training step waits for the device only if it is logged.
+
+    Args:
+        model: the model to train.
+        config: all settings.
+        data: the images, prepared for these settings.
     """
 
     def __init__(self, model: CVAE, config: Config, data: Dataset) -> None:
         super().__init__()
         self.model, self.config, self.data = model, config, data
-        self.loss_sum, self.images = torch.zeros(()), 0  # of the images seen in this epoch
-        self.seconds_before = 0.0  # in earlier parts of an interrupted run
+        self.loss_sum, self.images = torch.zeros(()), 0  # of this epoch until now
+        self.seconds_before = 0.0  # training time before the run was interrupted
         self.started, self.has_begun = time.perf_counter(), False
 
     @property
     def seconds(self) -> float:
-        """How long training has taken until now, in seconds."""
+        """Training time until now, in seconds."""
         return self.seconds_before + time.perf_counter() - self.started
 
     @property
     def images_per_second(self) -> float:
-        """Images that all processes together have seen, for each second of training."""
+        """Images seen by all processes together, per second of training."""
         batches = self.trainer.global_step * self.trainer.accumulate_grad_batches * self.trainer.world_size
         return batches * self.config.training.batch_size / self.seconds
 
     def train_dataloader(self) -> DataLoader[Any]:
-        chosen = self.config.training
-        part = self._on_device(self.data.train)
-        order = ShuffledBatches(len(part), chosen.batch_size, chosen.seed, part.tensors[0].device)
-        return DataLoader(part, sampler=order, batch_size=None, generator=torch.Generator())
+        settings = self.config.training
+        batches = self._batches(self.data.train)
+        order = ShuffledBatches(len(batches), settings.batch_size, settings.seed, batches.device)
+        return _loader(batches, order)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        part = self._on_device(self.data.validation or self.data.test)
-        together = max(1, EVALUATION_BATCH // self.config.training.samples)
-        order = torch.arange(len(part), device=part.tensors[0].device).split(together)
-        return DataLoader(part, sampler=order, batch_size=None, generator=torch.Generator())
+        batches = self._batches(self.data.validation or self.data.test)
+        size = max(1, EVALUATION_BATCH // self.config.training.samples)
+        return _loader(batches, torch.arange(len(batches), device=batches.device).split(size))
 
     def configure_optimizers(self) -> Any:
-        optimizer = self._muon() if self.config.training.optimizer == "muon" else self._adam()
-        if self.config.training.schedule == "constant":
+        settings = self.config.training
+        # Lightning does not clip the gradients of a fused optimiser in mixed precision.
+        fused = not (self.trainer.gradient_clip_val and "mixed" in self.trainer.precision)
+        optimizer = OPTIMIZERS[settings.optimizer](self.model, settings, fused)
+        scheduler = SCHEDULES[settings.schedule].make(optimizer, settings, self._schedule_steps())
+        if scheduler is None:
             return optimizer
-        peaks = [group["lr"] for group in optimizer.param_groups]
-        steps = self.trainer.estimated_stepping_batches
-        if not 5 <= steps < float("inf"):
-            raise ConfigError(
-                f"training.schedule = 'one-cycle' needs at least 5 steps, and to know how many; there are {steps}. Set "
-                "--trainer.max_epochs or --trainer.max_steps, or choose --training.schedule constant."
-            )
-        shape: dict[str, Any] = {
-            "pct_start": self.config.training.peak,
-            "anneal_strategy": "linear",
-            "cycle_momentum": False,
-        }
-        schedule = OneCycleLR(optimizer, peaks, int(steps), **shape)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_train_start(self) -> None:
         self.started, self.has_begun = time.perf_counter(), True
@@ -117,9 +113,9 @@ class CVAEModule(pl.LightningModule):
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         images, given = batch
-        chosen = self.config.training
+        settings = self.config.training
         x = self.model.observe(unit(images))
-        loss = -self.model.elbo(x, given, self._beta(index), chosen.free_bits, chosen.samples).value.mean()
+        loss = -self.model.elbo(x, given, self._beta(index), settings.free_bits, settings.samples).value.mean()
         self.loss_sum = self.loss_sum + loss.detach() * len(images)
         self.images += len(images)
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
@@ -129,16 +125,16 @@ class CVAEModule(pl.LightningModule):
         return loss
 
     def mean_loss(self) -> Tensor:
-        """The loss of this epoch until now, averaged over the images of all processes.
+        """The mean loss of this epoch until now, over the images of all processes.
 
         Raises:
-            TrainingError: it is not finite, because the loss of some step was not.
+            TrainingError: it is not finite, because the loss of a step was not.
         """
         mean: Tensor = self.trainer.strategy.reduce(self.loss_sum / self.images, reduce_op="mean")
         if not mean.isfinite():
             raise TrainingError(
-                f"The loss is {mean.item()}, found at step {self.global_step} (epoch {self.current_epoch}). Start "
-                f"again with a lower --training.learning_rate than {self.config.training.learning_rate}, or with "
+                f"The loss is {mean.item()}. This was found at step {self.global_step} (epoch {self.current_epoch}). "
+                f"Train again with a lower --training.learning_rate than {self.config.training.learning_rate}, or with "
                 "--trainer.gradient_clip_val 1. The checkpoint of the last completed epoch is kept."
             )
         return mean
@@ -148,8 +144,8 @@ class CVAEModule(pl.LightningModule):
         reconstruction = self.model.decode(self.model.encode(images, given).mean, given).mean
         measured = {"test_mse": squared_error(images, reconstruction).mean()}
         if self.data.validation:
-            with seeded(index):  # each epoch the same binarised images, and the same noise
-                x, beta = self.model.observe(images), float(self.config.has_bound)
+            with seeded(index):  # the same binarised images and the same noise in each epoch
+                x, beta = self.model.observe(images), float(self.model.has_bound)
                 bound = self.model.elbo(x, given, beta, samples=self.config.training.samples).value.mean()
             measured = {"val_bound": bound, "val_mse": measured["test_mse"]}
         self.log_dict(measured, prog_bar=True, batch_size=len(images), sync_dist=True)
@@ -162,43 +158,41 @@ class CVAEModule(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.seconds_before = checkpoint["seconds"]
-        for schedule in checkpoint["lr_schedulers"]:
-            if schedule["total_steps"] != self.trainer.estimated_stepping_batches:
+        schedule, steps = self.config.training.schedule, self.trainer.estimated_stepping_batches
+        for state in checkpoint["lr_schedulers"]:
+            planned = SCHEDULES[schedule].planned_steps(state)
+            if planned not in (None, steps):
                 raise ConfigError(
-                    f"The one-cycle schedule of this run ends after {schedule['total_steps']} steps, and "
-                    f"{self.trainer.estimated_stepping_batches} are asked for now. Resume it as it was, or train anew "
-                    "with more."
+                    f"The schedule {schedule} of this run is planned for {planned} steps, and {steps} steps are asked "
+                    "for. Resume the run without changing its number of steps, or train a new run with more steps."
                 )
 
+    def _batches(self, part: LabelledImages) -> Batches:
+        # self.device is still the CPU when a resumed run makes its batches
+        return Batches(part, self.config.model.conditions, self.trainer.strategy.root_device)
+
     def _beta(self, index: int) -> float:
-        """The weight of the KL term in a step of this epoch, by its number from 0."""
-        chosen = self.config.training
-        if not chosen.warm_up:
-            return chosen.beta
+        """The weight of the KL term in a step of this epoch, by the number of the step from 0."""
+        settings = self.config.training
+        if not settings.warm_up:
+            return settings.beta
         epochs = self.current_epoch + (index + 1) / self.trainer.num_training_batches
-        return chosen.beta * min(1.0, epochs / chosen.warm_up)
+        return settings.beta * min(1.0, epochs / settings.warm_up)
 
-    def _adam(self) -> torch.optim.Optimizer:
-        chosen = self.config.training
-        # Lightning does not clip the gradients of a fused optimiser in mixed precision
-        fused = None if self.trainer.gradient_clip_val and "mixed" in self.trainer.precision else True
-        return torch.optim.Adam(self.parameters(), chosen.learning_rate, chosen.adam_betas, fused=fused)
+    def _schedule_steps(self) -> int:
+        """The number of steps that the schedule is planned for. 0 if it need not know."""
+        name = self.config.training.schedule
+        minimum = SCHEDULES[name].minimum_steps
+        if not minimum:
+            return 0
+        steps = self.trainer.estimated_stepping_batches
+        if not minimum <= steps < inf:
+            raise ConfigError(
+                f"The schedule {name} needs a known number of steps, at least {minimum}, got {steps}. Set "
+                "--trainer.max_epochs or --trainer.max_steps, or choose another --training.schedule."
+            )
+        return int(steps)
 
-    def _muon(self) -> torch.optim.Optimizer:
-        """Jordan et al., "Muon: An optimizer for hidden layers in neural networks", https://kellerjordan.github.io/posts/muon/"""
-        from pytorch_optimizer import Muon
 
-        chosen = self.config.training
-        networks: tuple[Any, Any] = self.model.posterior.encoder, self.model.likelihood.decoder
-        inner = [weight for network in networks for weight in network.inner_weights()]
-        outer = [weight for weight in self.parameters() if all(weight is not other for other in inner)]
-        groups = [
-            {"params": inner, "use_muon": True, "lr": chosen.muon_learning_rate, "momentum": 0.9, "ns_steps": 3},
-            {"params": outer, "use_muon": False, "lr": chosen.learning_rate, "betas": chosen.adam_betas, "eps": 1e-8},
-        ]
-        return Muon(groups)
-
-    def _on_device(self, part: LabelledImages) -> TensorDataset:
-        device = self.trainer.strategy.root_device  # not self.device, which a resumed run asks for too early
-        rows = part.rows(self.config.model.conditions)
-        return TensorDataset(*(torch.from_numpy(array).to(device) for array in (part.images, rows)))
+def _loader(batches: Batches, order: Iterable[Tensor]) -> DataLoader[Any]:
+    return DataLoader(batches, sampler=order, batch_size=None, generator=torch.Generator())

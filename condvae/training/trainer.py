@@ -1,4 +1,4 @@
-"""Lightning's Trainer as condvae uses it: its options, what it shows, logs and saves."""
+"""Lightning's Trainer as condvae uses it: its options, and what it shows, logs and saves."""
 
 import logging
 import sys
@@ -18,118 +18,152 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
-from condvae.config import TRAINER, Config
+from condvae.config import TRAINER, Config, require
 from condvae.errors import ConfigError
 from condvae.run import Run
 from condvae.training.callbacks import MONITORED, BestCheckpoint, ConfigFile, ProgressBar, ProgressLines
 from condvae.training.checkpoints import SafeCheckpointIO
 from condvae.training.logs import CsvLog
 
-# Options of the Trainer that condvae decides itself: the run folder says where things go.
+# Options that cannot be set, because the run folder decides them.
 OWN_OPTIONS = {"default_root_dir"}
-
-
-# Those that keep weights and latent vectors in float32.
+# The precisions that keep weights and latent vectors in float32.
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "32", "bf16", "16")
+# Beginnings of Lightning's warnings about what condvae does on purpose, with the reason.
+EXPECTED_WARNINGS = (
+    "Checkpoint directory",  # the run folder has config.yaml before it has a checkpoint
+    "The dirpath has changed",  # a run folder may be moved; BestCheckpoint finds its file again
+    r"The '\w+' does not have many workers",  # the images are in memory, so workers would only copy them
+    r"The number of training batches \(\d+\) is smaller than the logging interval",  # each epoch is logged as well
+    "You're resuming from a checkpoint that ended before the epoch ended",  # max_steps may end a run within an epoch
+    "GPU available but not used",  # --device cpu
+    r"`isinstance\(treespec",  # Lightning calls a function that PyTorch deprecates
+)
 
 
 def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.Trainer:
-    """Lightning's Trainer with the options of a run, its progress, its log, and its checkpoint after each epoch.
+    """Lightning's Trainer with the options of a run, its progress, its logs, and a checkpoint after each epoch.
 
     Args:
-        config: every setting.
+        config: all settings.
         run: the run folder.
-        checkpoint: what training goes on from; empty for a new run.
+        checkpoint: the checkpoint that training continues from. Empty for a new run.
 
     Raises:
         ConfigError: an option is not possible.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     options = _instantiated(config.trainer)
-    precision = options["precision"]
-    if precision is not None and str(precision) not in PRECISIONS:
-        raise ConfigError(f"trainer.precision = {precision} is not possible; allowed: {', '.join(PRECISIONS)}.")
-    callbacks: list[pl.Callback] = [ConfigFile(run, config), *(options.pop("callbacks") or [])]
-    if config.training.patience:
-        every, epochs = options["check_val_every_n_epoch"] or 1, options["max_epochs"] or inf
-        if 0 < epochs < every:
-            raise ConfigError(
-                f"trainer.check_val_every_n_epoch = {every} is not possible; allowed: 1 to {epochs}, the epochs there "
-                f"are, as training.patience = {config.training.patience} waits for a better bound on held-out images."
-            )
-        # before cvae.ckpt, which holds what they know
-        callbacks += [
-            EarlyStopping(MONITORED, mode="max", patience=config.training.patience),
-            BestCheckpoint(run.path, "best", monitor=MONITORED, mode="max", enable_version_counter=False),
-        ]
-    if options["enable_checkpointing"] is not False:
-        options["plugins"] = [*(options["plugins"] or []), SafeCheckpointIO()]
-        callbacks.append(
-            ModelCheckpoint(run.path, run.checkpoint.stem, save_on_train_epoch_end=True, enable_version_counter=False)
-        )
     shows_progress = options["enable_progress_bar"] is not False
+    callbacks = _callbacks(config, run, options)
     if shows_progress:
         callbacks.append(ProgressBar() if sys.stdout.isatty() else ProgressLines())
-    if options["logger"] in (None, True):
-        options["logger"] = _loggers(run, checkpoint)
-    if config.training.bf16 and precision is None and _has_bf16(options["accelerator"]):
-        options["precision"] = "bf16-mixed"
-    options["enable_progress_bar"] = shows_progress and sys.stdout.isatty()
-    for name in ("num_sanity_val_steps", "enable_model_summary"):
-        options[name] = options[name] or False
+    if options["enable_checkpointing"] is not False:
+        options["plugins"] = [*(options["plugins"] or []), SafeCheckpointIO()]
+    options |= {
+        "callbacks": callbacks,
+        "logger": _loggers(options["logger"], run, checkpoint),
+        "precision": _precision(config, options),
+        "enable_progress_bar": shows_progress and sys.stdout.isatty(),
+        "num_sanity_val_steps": options["num_sanity_val_steps"] or False,
+        "enable_model_summary": options["enable_model_summary"] or False,
+    }
     try:
-        return pl.Trainer(**options, callbacks=callbacks, default_root_dir=run.path)
+        return pl.Trainer(**options, default_root_dir=run.path)
     except (MisconfigurationException, ValueError, ImportError) as error:
-        raise ConfigError(f"Lightning's Trainer refuses its options: {error}") from error
+        raise refused(error) from error
+
+
+def refused(error: Exception) -> ConfigError:
+    """The error to raise if Lightning does not accept an option of its Trainer."""
+    return ConfigError(f"Lightning's Trainer refuses its options: {error}")
 
 
 def is_main_process() -> bool:
-    """Whether this is the process that writes: with several devices Lightning starts the same command for each."""
+    """Whether this process is the one that writes. With several devices, Lightning starts one process for each."""
     return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 
 def add_trainer_options(parser: ArgumentParser) -> ArgumentParser:
-    """Let a parser know every option of Lightning's Trainer, as `--trainer.NAME`."""
+    """Add all options of Lightning's Trainer to a parser, as `--trainer.NAME`."""
     parser.add_class_arguments(pl.Trainer, "trainer", instantiate=False, skip=OWN_OPTIONS)
     return parser
 
 
 def changed_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that differ from the Trainer's own defaults, and those for which condvae has a default of its own."""
+    """The options that differ from the Trainer's defaults, and those for which condvae has its own default."""
     defaults = add_trainer_options(ArgumentParser()).get_defaults().trainer.as_dict()
     return {name: value for name, value in options.items() if value != defaults[name] or name in TRAINER}
 
 
 @contextmanager
 def without_noise() -> Iterator[None]:
-    """Silence what Lightning warns of although it is meant to be so."""
+    """Silence Lightning's warnings about what condvae does on purpose."""
     with warnings.catch_warnings():
-        meant = ("Checkpoint directory", "The dirpath has changed", r"The '\w+' does not have many workers")
-        for message in (*meant, r"`isinstance\(treespec"):
+        for message in EXPECTED_WARNINGS:
             warnings.filterwarnings("ignore", message=message)
         yield
 
 
 def _instantiated(options: Mapping[str, Any]) -> dict[str, Any]:
+    """All options of the Trainer. Callbacks and loggers that are given by class_path are objects."""
     parser = add_trainer_options(ArgumentParser(exit_on_error=False))
     try:
-        parsed = parser.parse_object({"trainer": deepcopy(dict(options))})  # it changes what it is given
-    except ArgumentError as error:
+        parsed = parser.parse_object({"trainer": deepcopy(dict(options))})  # the parser changes what it is given
+        return parser.instantiate(parsed).trainer.as_dict()
+    except (ArgumentError, MisconfigurationException, ValueError, ImportError) as error:
         raise ConfigError(f"An option of Lightning's Trainer is not possible: {error}") from error
-    return parser.instantiate(parsed).trainer.as_dict()
+
+
+def _callbacks(config: Config, run: Run, options: Mapping[str, Any]) -> list[pl.Callback]:
+    callbacks: list[pl.Callback] = [ConfigFile(run, config), *(options["callbacks"] or [])]
+    patience = config.training.patience
+    if patience:
+        every, epochs = options["check_val_every_n_epoch"] or 1, options["max_epochs"] or inf
+        allowed = f"1 to {epochs}, the number of epochs, if training.patience is {patience}"
+        require(epochs < 1 or every <= epochs, "trainer.check_val_every_n_epoch", every, allowed)
+        # These come before cvae.ckpt, which saves their state.
+        callbacks += [
+            EarlyStopping(MONITORED, mode="max", patience=patience),
+            BestCheckpoint(run.path, "best", monitor=MONITORED, mode="max", enable_version_counter=False),
+        ]
+    if options["enable_checkpointing"] is not False:
+        callbacks.append(
+            ModelCheckpoint(run.path, run.checkpoint.stem, save_on_train_epoch_end=True, enable_version_counter=False)
+        )
+    return callbacks
+
+
+def _loggers(chosen: Any, run: Run, checkpoint: Mapping[str, Any]) -> list[Logger]:
+    """metrics.csv, which every run has, and the loggers that the option `logger` asks for.
+
+    Args:
+        chosen: the option. None and True mean TensorBoard if it is installed, False means no other log.
+        run: the run folder.
+        checkpoint: the checkpoint that training continues from. Rows that are later than it are dropped.
+    """
+    kept = [row for row in run.history() if row["step"] < checkpoint["global_step"]] if checkpoint else []
+    loggers: list[Logger] = [CsvLog(run, kept)]
+    if chosen in (None, True):
+        has_tensorboard = find_spec("tensorboard") is not None
+        return [*loggers, TensorBoardLogger(run.path, name="", version="tensorboard")] if has_tensorboard else loggers
+    if not chosen:
+        return loggers
+    return [*loggers, chosen] if isinstance(chosen, Logger) else [*loggers, *chosen]
+
+
+def _precision(config: Config, options: Mapping[str, Any]) -> Any:
+    precision = options["precision"]
+    possible = precision is None or str(precision) in PRECISIONS
+    require(possible, "trainer.precision", precision, f"one of {', '.join(PRECISIONS)}")
+    if config.training.bf16 and precision is None and _has_bf16(options["accelerator"]):
+        return "bf16-mixed"
+    return precision
 
 
 def _has_bf16(accelerator: Any) -> bool:
-    """Whether the device multiplies matrices in bfloat16; where it does not, that would be emulated, and slow."""
+    """Whether the device has instructions for matrix products in bfloat16. Emulating them would be slow."""
     if accelerator != "cpu" and torch.cuda.is_available():
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # older versions of PyTorch do not tell
+    known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # not in older versions of PyTorch
     return any(known.get(name) for name in ("avx512_bf16", "amx_bf16"))
-
-
-def _loggers(run: Run, checkpoint: Mapping[str, Any]) -> list[Logger]:
-    kept = [row for row in run.history() if row["step"] < checkpoint["global_step"]] if checkpoint else []
-    log = CsvLog(run, kept)
-    if find_spec("tensorboard") is None:
-        return [log]
-    return [log, TensorBoardLogger(run.path, name="", version="tensorboard")]

@@ -97,7 +97,7 @@ def test_what_is_no_image_is_refused(text: str) -> None:
 
 def test_an_image_of_too_many_pixels_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("condvae.data.prepare.MOST_PIXELS", 11)
-    with pytest.raises(InputError, match=r"The image has 4 x 3 pixels; allowed are 11\. Scale it"):
+    with pytest.raises(InputError, match=r"The image has 4 x 3 pixels; at most 11 are allowed\. Scale it down"):
         open_picture(as_text(Image.new("RGB", (4, 3))))
 
 

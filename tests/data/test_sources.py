@@ -58,7 +58,7 @@ def test_idx_folder(tmp_path: Path, compress: bool) -> None:
 def test_truncated_idx(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(idx(np.zeros((6, 4, 5)))[:-7])
-    with pytest.raises(DataError, match=r"holds 129 bytes, where its header asks for 136 .* truncated or damaged"):
+    with pytest.raises(DataError, match=r"holds 129 bytes, but its header says 136 .* truncated or damaged"):
         read_idx(path, 3)
     path.write_bytes(b"\0\0")
     with pytest.raises(DataError, match="truncated or damaged"):
@@ -75,7 +75,7 @@ def test_truncated_gzip(tmp_path: Path) -> None:
 def test_wrong_magic(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(idx(np.zeros(6)))
-    with pytest.raises(DataError, match=r"magic number 0x00000801, where .* 3 dimension\(s\) has 0x00000803"):
+    with pytest.raises(DataError, match=r"magic number 0x00000801, but .* 3 dimension\(s\) starts with 0x00000803"):
         read_idx(path, 3)
 
 
@@ -85,7 +85,7 @@ def test_counts_differ() -> None:
 
 
 def test_label_without_class() -> None:
-    with pytest.raises(DataError, match="The values of 'label' run from 0 to 2, where 2 classes allow 0 to 1"):
+    with pytest.raises(DataError, match="The values of 'label' must be from 0 to 1 for 2 classes, got 0 to 2"):
         LabelledImages(np.zeros((3, 1, 2, 2), np.uint8), np.arange(3), ("a", "b"))
 
 
@@ -102,7 +102,9 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_unknown_source() -> None:
-    with pytest.raises(ConfigError, match=r"no data source 'mnits'. Known: 'mnist', 'idx:DIR'"):
+    with pytest.raises(
+        ConfigError, match=r"There is no data source 'mnits'. Did you mean 'mnist'\? Known: idx:DIR, mnist"
+    ):
         load_data("mnits")
 
 
@@ -113,7 +115,9 @@ def test_digest_mismatch(mnist: Dataset, tmp_path: Path, monkeypatch: pytest.Mon
     content[-1] ^= 1
     damaged.write_bytes(content)
     monkeypatch.setenv("CONDVAE_DATA", str(tmp_path))
-    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte has the SHA-256 digest .* MNIST's own has ff7bcfd4"):
+    with pytest.raises(
+        DataError, match=r"t10k-labels-idx1-ubyte has the SHA-256 digest .* but MNIST's file has ff7bcfd4"
+    ):
         load_data("mnist")
 
 

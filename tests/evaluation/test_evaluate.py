@@ -1,55 +1,32 @@
 """The whole evaluation on small made data: every part, for models and data of every kind."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from condvae.config import Config, ModelConfig, TrainingConfig
-from condvae.data.dataset import Dataset, LabelledImages, Values
+from condvae.config import Config
+from condvae.data.dataset import Dataset
 from condvae.errors import ConfigError
-from condvae.evaluation.evaluate import EDITION, PARTS, Evaluation, evaluate, load_evaluation
-from condvae.evaluation.measurement import Measurement
-from condvae.evaluation.protocol import Choices
+from condvae.evaluation.evaluate import EDITION, Evaluation, evaluate, load_evaluation
+from condvae.evaluation.part import parts
+from condvae.evaluation.protocol import BALANCED
 from condvae.evaluation.study import Study
+from condvae.plain import plain
 from condvae.report.text import summary
-from condvae.run import Run
-from condvae.training.fit import fit
-from tests.conftest import Cli
+from tests.evaluation.runs import BOUND, FEW, NO_BOUND, SMALL, measured, parts_of, trained, untrained, with_tone
 
-SMALL = ModelConfig(encoder=(16,), decoder=(16,), dropout=0)
-SHORT = {"max_epochs": 2, "enable_progress_bar": False}
-BOUND = TrainingConfig(batch_size=30, beta=1)
-
-
-@pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    monkeypatch.setattr("condvae.evaluation.classifier_score.IMAGES", 90)
-    monkeypatch.setattr("condvae.evaluation.study.SAMPLES_PER_CLASS", 40)
-    monkeypatch.setenv("CONDVAE_DATA", str(tmp_path_factory.getbasetemp() / "cache"))
+pytestmark = pytest.mark.usefixtures("small")
+PIXELS = 3 * 5 * 7  # of the bars
+FIGURES_WITHOUT_ACCURACY = 8  # two distances, each with its floor, and four figures of neighbourhoods
+LARGEST_LOSS = 1  # nats by which an estimate with few samples may be off
 
 
-def trained(path: Path, data: Dataset, model: ModelConfig, training: TrainingConfig = BOUND) -> Study:
-    fit(Config(model=model, training=training, trainer=SHORT), path, data)
-    return Study(Run(path), data)
-
-
-def measured(study: Study) -> dict[str, Measurement]:
-    """Every figure by part and title; each must be a finite number with an error, a count and a protocol."""
-    evaluation = evaluate(study, choices=Choices(samples=7, images=9))
-    figures = {f"{part}: {title}": figure for part, title, figure in evaluation.figures()}
-    for name, figure in figures.items():
-        assert np.isfinite([figure.value, figure.error]).all(), name
-        assert figure.error >= 0, name
-        assert figure.count >= 1, name
-        assert len(figure.protocol) > 10, name
-    assert len(figures) == len(list(evaluation.figures())), "every figure has a title of its own"
-    assert load_evaluation(study) == evaluation
-    assert summary(evaluation, [])
-    return figures
+def titles(*names: str) -> set[str]:
+    return {parts()[name].title for name in names}
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli", "continuous-bernoulli"])
@@ -59,172 +36,109 @@ def test_every_part_of_every_likelihood(bars: Dataset, tmp_path: Path, likelihoo
     state = torch.get_rng_state()
     found = measured(study)
     assert torch.equal(state, torch.get_rng_state())
-    assert {name.split(":")[0].split(",")[0] for name in found} == set(PARTS) - {"obedience"} | {"classifier"}
-    part = f"likelihood, {study.model.likelihood.measures}"
+    assert parts_of(found) == titles(*parts()) - titles("control")
+    part = f"Likelihood, {study.model.likelihood.measures}"
     bound, nll = found[f"{part}: -ELBO, nats"], found[f"{part}: -log p(x|y), nats"]
-    parts = [found[f"{part}: its {one} part, nats"].value for one in ("reconstruction", "KL")]
-    assert bound.value == pytest.approx(sum(parts), rel=1e-4)
-    assert nll.count == 9
-    assert "7 importance samples of z for each image, class-balanced test images drawn at random" in nll.protocol
+    terms = [found[f"{part}: {one} term of -ELBO, nats"].value for one in ("reconstruction", "KL")]
+    assert bound.value == pytest.approx(sum(terms), rel=1e-4)
+    assert nll.count == FEW.images
+    assert f"{FEW.importance_samples} importance samples of z for each image. {BALANCED}" in nll.protocol
     assert study.judge.description in summary(load_evaluation(study), [])
-    bits = nll.value / (105 * np.log(2)) + (0 if likelihood == "bernoulli" else np.log2(255))
+    bits = nll.value / (PIXELS * np.log(2)) + study.model.likelihood.offset
     assert found[f"{part}: -log p(x|y), bits per dimension"].value == pytest.approx(bits, rel=1e-4)
     marginal = found[f"{part}: -log p(x), nats"].value
-    assert nll.value - 1 < marginal < nll.value + np.log(3) + 1, "labels are worth log 3 at most, but for the estimates"
-    assert 0 <= found["score, z from the prior: classification accuracy score, samples"].value <= 1
-    kind = json.loads(study.run.evaluation.read_text("utf-8"))["likelihood"]["measures"]
-    assert kind in nll.protocol
+    assert nll.value - LARGEST_LOSS < marginal < nll.value + np.log(3) + LARGEST_LOSS, "a label is worth log 3 at most"
+    score = "Classification accuracy score, z from the prior: classification accuracy score, samples"
+    assert 0 <= found[score].value <= 1
+    assert f"{part}, the model as a classifier: accuracy of argmax p(x|y)" in found
 
 
 def test_without_a_likelihood_there_are_no_nats(bars: Dataset, tmp_path: Path) -> None:
-    found = measured(trained(tmp_path / "run", bars, SMALL, TrainingConfig(batch_size=30)))
+    found = measured(trained(tmp_path / "run", bars, SMALL, NO_BOUND))
     assert not any("nats" in name or "sample" in name for name in found)
 
 
-def test_without_labels_nothing_is_obeyed(bars: Dataset, tmp_path: Path) -> None:
+def test_without_labels_there_is_no_accuracy(bars: Dataset, tmp_path: Path) -> None:
     found = measured(trained(tmp_path / "run", bars, replace(SMALL, conditions=(), likelihood="bernoulli")))
-    assert {name.split(":")[0].split(",")[0] for name in found} == {
-        "reconstruction",
-        "codes",
-        "likelihood",
-        "leak",
-        "memorisation",
-        "generation",
-    }
-    assert not any("accuracy" in name for name in found)
-
-
-def test_what_does_not_apply_is_said(run: Run, command: Cli) -> None:
-    output = command("evaluate", run.path, "--only", "likelihood", "obedience")
-    assert "nothing to measure for 'likelihood': it needs a likelihood, which mse is not" in output
-    assert "nothing to measure for 'obedience': it needs a condition that can be measured of images" in output
+    assert parts_of(found) == titles("reconstruction", "codes", "likelihood", "styles", "memorisation", "realism")
+    assert not any("conditional accuracy" in name or "argmax" in name for name in found)
 
 
 def test_attributes(bars: Dataset, tmp_path: Path) -> None:
     names = ("label", "tone", "slant")
-    coloured = bars_with_tone(bars)
     model = replace(SMALL, conditions=names, likelihood="bernoulli", condition_dropout=0.1)
-    study = trained(tmp_path / "run", coloured, model)
+    study = trained(tmp_path / "run", with_tone(bars), model)
     assert [variable.name for variable in study.model.conditions.variables] == list(names)
     found = measured(study)
-    assert "obedience, slant, z from the prior: requested against measured, correlation" in found
-    drawn_with_none = [name for name in found if name.startswith("generation, z from the prior, decoder mean, no cond")]
-    assert len(drawn_with_none) == 8, "without a label there is no accuracy"
-    assert "given its other conditions" in found["classifier: accuracy of argmax p(x|y)"].protocol
+    assert "Control of attributes, slant, z from the prior: requested against measured, correlation" in found
+    without = [name for name in found if name.startswith("Realism, z from the prior, decoder mean, no conditions")]
+    assert len(without) == FIGURES_WITHOUT_ACCURACY
+    (classifier,) = (figure for name, figure in found.items() if name.endswith("accuracy of argmax p(x|y)"))
+    assert "Other conditions are those of the images." in classifier.protocol
     assert not any("-log p(x), nats" in name for name in found), "it would be of one label's attributes only"
 
 
-def bars_with_tone(bars: Dataset) -> Dataset:
-    def toned(part: LabelledImages) -> LabelledImages:
-        return replace(part, attributes={"tone": Values(np.arange(len(part)) % 2, ("warm", "cold"))})
-
-    return Dataset("bars", toned(bars.train), toned(bars.test))
-
-
-@pytest.mark.parametrize(
-    "case", ["constant", "one class", "one image in a class", "1 x 1", "64 x 48 x 3", "one test image"]
-)
-@pytest.mark.parametrize(
-    ("model", "training"),
-    [
-        ({"network": "mlp", "likelihood": "gaussian", "prior": "gaussian"}, {}),
-        ({"network": "conv", "likelihood": "bernoulli", "prior": "flow"}, {"samples": 2}),
-        ({"conditions": ("label", "slant", "ink"), "likelihood": "continuous-bernoulli"}, {"batch_size": 1}),
-    ],
-    ids=["mlp", "conv", "attributes"],
-)
-def test_hostile_data(case: str, model: dict, training: dict, tmp_path: Path, quick_judge: None) -> None:
-    generator = np.random.default_rng(0)
-
-    def part(count: int) -> LabelledImages:
-        shape = {"1 x 1": (1, 1, 1), "64 x 48 x 3": (3, 64, 48)}.get(case, (1, 6, 5))
-        images = generator.integers(0, 256, (count, *shape), dtype=np.uint8)
-        labels = np.arange(count) % 2
-        if case == "constant":
-            images[:] = 255
-        if case == "one class":
-            labels[:] = 0
-        if case == "one image in a class":
-            labels[:] = np.arange(count) == 0
-        return LabelledImages(images, labels, ("a", "b") if case != "one class" else ("a",))
-
-    data = Dataset("hostile", part(31), part(1 if case == "one test image" else 12))
-    settings = replace(BOUND, validation=5, **training)
-    assert measured(trained(tmp_path / "run", data, replace(SMALL, **model), settings))
+def test_z_from_the_mixture(bars: Dataset, tmp_path: Path) -> None:
+    study = untrained(tmp_path / "run", bars, conditions=("label", "slant"))
+    found = evaluate(study, ["control", "memorisation", "classifier_score"], replace(FEW, prior="mixture"))
+    sections = (*found["control"], found["memorisation"], found["classifier_score"])
+    assert [section.prior for section in sections] == ["mixture"] * 3
+    for _, title, figure in found.figures():
+        of_real_images = any(word in title for word in ("real", "test images", "requested values"))
+        assert ("z from the ex-post mixture" in figure.protocol) != of_real_images
 
 
 def test_parts_are_added_to_what_is_there(bars: Dataset, tmp_path: Path) -> None:
-    study = trained(tmp_path / "run", bars, replace(SMALL, likelihood="bernoulli"))
+    study = untrained(tmp_path / "run", bars, likelihood="bernoulli")
     first = evaluate(study, ["reconstruction"])
-    assert first.codes is None
+    assert first["codes"] is None
     second = evaluate(study, ["codes"])
-    assert second.reconstruction == first.reconstruction
-    assert second.codes is not None
+    assert second["reconstruction"] == first["reconstruction"]
+    assert second["codes"] is not None
     study.run.evaluation.write_text(study.run.evaluation.read_text("utf-8").replace(first.weights, "0" * 64), "utf-8")
     assert load_evaluation(study) == Evaluation(first.weights), "figures of other weights are not this model's"
-    content = {**asdict(first), "edition": EDITION - 1}
-    study.run.evaluation.write_text(json.dumps(content), "utf-8")
+    study.run.evaluation.write_text(json.dumps({**plain(first), "edition": EDITION - 1}), "utf-8")
     assert load_evaluation(study) == Evaluation(first.weights), "figures by another protocol are not this one's"
-    study.run.evaluation.write_text("{damaged", "utf-8")
-    assert load_evaluation(study) == Evaluation(first.weights)
+    for damaged in ("{damaged", "[]", json.dumps({**plain(first), "parts": {"codes": {"code_sd": "many"}}})):
+        study.run.evaluation.write_text(damaged, "utf-8")
+        assert load_evaluation(study) == Evaluation(first.weights)
+
+
+def test_evaluation_json_has_the_parts_by_their_names(bars: Dataset, tmp_path: Path) -> None:
+    study = untrained(tmp_path / "run", bars)
+    found = evaluate(study, ["codes", "accuracy"])
+    content = json.loads(study.run.evaluation.read_text("utf-8"))
+    assert list(content) == ["weights", "edition", "judge", "parts"]
+    assert list(content["parts"]) == ["codes", "accuracy"]
+    assert content["judge"] == study.judge.description
+    assert content["parts"]["codes"]["code_sd"]["value"] == found["codes"].code_sd.value
+
+
+def test_what_is_measured_is_said(bars: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evaluate(untrained(tmp_path / "run", bars), ["reconstruction", "likelihood", "codes"])
+    assert capsys.readouterr().err.splitlines() == [
+        "Measuring reconstruction (1 of 3) ...",
+        "Measuring codes (3 of 3) ...",
+    ]
 
 
 def test_what_is_not_possible(bars: Dataset, tmp_path: Path) -> None:
-    study = trained(tmp_path / "run", bars, replace(SMALL, likelihood="bernoulli"))
+    study = untrained(tmp_path / "run", bars)
     with pytest.raises(ConfigError, match=r"There is no part of the evaluation 'codez'. Did you mean 'codes'"):
         evaluate(study, ["codez"])
-    with pytest.raises(ConfigError, match=r"trainer\.limit_val_batches = 0 is not possible; allowed: more"):
-        Config(training=TrainingConfig(patience=1, validation=9), trainer={"limit_val_batches": 0})
-    with pytest.raises(ConfigError, match=r"training\.start_at_mean = True is not possible; allowed: false with"):
-        Config(model=ModelConfig(likelihood="continuous-bernoulli"), training=TrainingConfig(start_at_mean=True))
-    with pytest.raises(ConfigError, match="--is-samples = 0 is not possible; allowed: 1 or more"):
-        Choices(samples=0)
-    with pytest.raises(ConfigError, match=r"There is no source of z 'prio'\. Did you mean 'prior'"):
-        Choices(source="prio")
-
-
-def test_the_part_of_the_test_images_is_balanced_and_drawn_from_all_of_them(tmp_path: Path) -> None:
-    """Not the first of each class, as files are often sorted."""
-    labels = np.arange(600) % 2
-    brightness = np.repeat([50, 200], 300).astype(np.uint8)  # the second half is brighter
-    images = np.broadcast_to(brightness[:, None, None, None], (600, 1, 4, 4)).copy()
-    part = LabelledImages(images, labels, ("a", "b"))
-    study = trained(tmp_path / "run", Dataset("halves", part, part), SMALL, TrainingConfig(batch_size=30))
-    chosen = study.balanced(200)
-    assert len(set(chosen.tolist())) == 200
-    assert torch.bincount(study.test_labels[chosen]).tolist() == [100, 100]
-    assert 0.35 < (chosen < 300).float().mean() < 0.65
-    assert torch.equal(chosen, study.balanced(200))
-    assert torch.equal(study.balanced(None), torch.arange(600))
-
-
-def test_compared_images_have_the_labels_in_the_proportions_of_the_test_images(bars: Dataset, tmp_path: Path) -> None:
-    study = trained(tmp_path / "run", bars, SMALL, TrainingConfig(batch_size=30))
-    uneven = Dataset(
-        "uneven", bars.train, bars.test.take(np.flatnonzero((bars.test.labels != 1) | (np.arange(30) < 15)))
-    )
-    counts = torch.bincount(Study(study.run, uneven).test_labels).tolist()
-    assert counts == [10, 5, 10]
-    other = Study(study.run, uneven)
-    assert torch.bincount(other.sample_labels[other.proportioned]).tolist() == [40, 20, 40]
-
-
-def test_no_real_image_is_taken_twice_where_there_are_enough(bars: Dataset, tmp_path: Path) -> None:
-    """The floor of distances would rise with repetitions, and models look better beside it."""
-    study = trained(tmp_path / "run", bars, SMALL, TrainingConfig(batch_size=30))
-    each = 90 // 3
-    chosen = study.examples(torch.arange(3).repeat_interleave(each))
-    assert sorted(chosen.tolist()) == list(range(90))
-    assert (study.train_labels[chosen] == torch.arange(3).repeat_interleave(each)).all()
-    counts = torch.bincount(study.examples(torch.zeros(70, dtype=torch.int64)))
-    assert sorted(counts[counts > 0].tolist()) == [2] * 20 + [3] * 10
+    with pytest.raises(ConfigError, match=r"There is no part of the evaluation 'codez'"):
+        _ = load_evaluation(study)["codez"]
+    with pytest.raises(ConfigError, match=r"The part 'leak' of the evaluation is called 'styles' now"):
+        evaluate(study, ["leak"])
 
 
 def test_the_judge_and_the_ceiling_do_not_depend_on_what_is_held_out(bars: Dataset, tmp_path: Path) -> None:
-    one, other = (
-        trained(tmp_path / str(count), bars, SMALL, TrainingConfig(batch_size=30, validation=count)) for count in (0, 9)
-    )
-    assert len(other.data.train) == len(one.data.train) - 9
+    held_out = 9
+    one = untrained(tmp_path / "one", bars)
+    config = Config(model=one.model.config, training=replace(BOUND, beta=0, validation=held_out))
+    one.run.description.write_text(json.dumps({**one.description, "config": config.to_dict()}))
+    other = Study(one.run, bars)
+    assert len(other.data.train) == len(one.data.train) - held_out
     assert one.judge is not None
     assert other.judge is not None
     assert one.judge.card == other.judge.card

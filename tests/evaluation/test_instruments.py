@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from condvae.evaluation.classifier_score import measure_score
+from condvae.evaluation.control import measure_leak, measure_obedience
+from condvae.evaluation.memorisation import measure_memorisation
+from condvae.evaluation.realism import measure_generation
 
 from condvae.config import Config, ModelConfig
 from condvae.data.attributes import MEASURES
 from condvae.data.dataset import Dataset, LabelledImages, prepared
-from condvae.evaluation.classifier_score import measure_score
-from condvae.evaluation.control import measure_leak, measure_obedience
 from condvae.evaluation.evaluate import evaluate
-from condvae.evaluation.memorisation import measure_memorisation
-from condvae.evaluation.realism import measure_generation
 from condvae.evaluation.study import Study
 from condvae.images import unit
 from condvae.model.cvae import CVAE

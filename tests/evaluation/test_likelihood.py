@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from condvae.evaluation.likelihood import _classifier, log_likelihood, measure_likelihood
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, MultivariateNormal, Normal
 
 from condvae.config import Config, ModelConfig, TrainingConfig
 from condvae.data.dataset import Dataset, LabelledImages
-from condvae.evaluation.likelihood import _classifier, log_likelihood, measure_likelihood
 from condvae.evaluation.study import Study
 from condvae.inference.batched import evaluating
 from condvae.model.cvae import CVAE

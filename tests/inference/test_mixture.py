@@ -98,14 +98,14 @@ def test_a_mixture_of_another_kind_of_model(model: CVAE, codes: tuple[Tensor, Te
 
 def test_the_commands_draw_from_it(run: Run, tmp_path: Path, command: Cli) -> None:
     command("evaluate", run.path, "--only", "codes")
-    for name, options in (("mixture", ["--mixture"]), ("prior", [])):
+    for name, options in (("mixture", ["--prior", "mixture"]), ("prior", [])):
         command("generate", run.path, "--label", 3, "--count", 5, *options, "--out", tmp_path / f"{name}.npz")
     drawn, others = (np.load(tmp_path / f"{name}.npz")["images"] for name in ("mixture", "prior"))
     expected = generate(load(run.path), "3", count=5, seed=0, prior=load_mixture(run.path))
     assert np.array_equal(drawn, expected)
     assert not np.array_equal(drawn, others)
-    twice = ["generate", run.path, "--label", 3, "--z", 0, 0, "--mixture", "--out", tmp_path / "new"]
-    assert "--mixture draws z, --z sets it: give one of the two" in command.fails(*twice)
+    twice = ["generate", run.path, "--label", 3, "--z", 0, 0, "--prior", "mixture", "--out", tmp_path / "new"]
+    assert "z sets the latent vectors, and prior draws them. Give one of the two" in command.fails(*twice)
 
 
 def test_kept_in_the_run(
@@ -122,7 +122,7 @@ def test_kept_in_the_run(
     again = load_mixture(copy.path)
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(mixture.buffers(), again.buffers(), strict=True))
     with monkeypatch.context() as later:
-        later.setattr("condvae.inference.mixture.FITTED", "7 Gaussians a class")
+        later.setattr("condvae.inference.mixture.TAG", "7 Gaussians a class")
         with pytest.raises(RunError, match="was fitted by another version of condvae: 10 Gaussians a class"):
             load_mixture(copy.path)
     copy.weights.write_bytes(copy.weights.read_bytes() + b" ")

@@ -14,11 +14,37 @@ from condvae.schema import Schema
 
 
 def test_generate_by_label_and_z(model: CVAE) -> None:
-    images = condvae.generate(model, [3, "3", 4], z=[[0.5, -1.0]] * 3)
+    images = condvae.generate(model, [3, "3", 4], z=[[0.5, -1.0]])
     assert images.shape == (3, 1, 28, 28)
     assert images.dtype == np.uint8
     assert (images[0] == images[1]).all()
     assert (images[0] != images[2]).any()
+
+
+def test_labels_and_latent_vectors_cross_or_are_paired(model: CVAE) -> None:
+    z = [[0.5, -1.0], [0.0, 1.0]]
+    crossed = condvae.generate(model, ["4", "9"], z=z)
+    wanted = [condvae.generate(model, label, z=vector)[0] for label in ("4", "9") for vector in z]
+    assert np.abs(crossed.astype(int) - np.stack(wanted)).max() <= 1
+    paired = condvae.generate(model, ["4", "9"], z=z, pair=True)
+    assert np.abs(paired.astype(int) - crossed[[0, 3]]).max() <= 1
+    assert condvae.generate(model, "4", z=z, pair=True).shape == (2, 1, 28, 28)
+
+
+def test_count_is_the_number_of_images_of_each_label(model: CVAE) -> None:
+    images = condvae.generate(model, [4, 9], count=3, seed=0)
+    assert (images == condvae.generate(model, [4] * 3 + [9] * 3, seed=0)).all()
+
+
+def test_samples_of_pixels_are_repeatable_and_not_the_mean() -> None:
+    schema, config = Schema((1, 4, 4), ("a", "b")), ModelConfig(encoder=(8,), decoder=(8,), likelihood="bernoulli")
+    torch.manual_seed(0)
+    model = CVAE(config, schema).eval()
+    first, again, other = (condvae.generate(model, "a", count=5, sample=True, seed=seed) for seed in (1, 1, 2))
+    assert (first == again).all()
+    assert (first != other).any()
+    assert set(np.unique(first)) == {0, 255}
+    assert len(np.unique(condvae.generate(model, "a", count=5, seed=1))) > 2
 
 
 def test_one_label_or_one_z_for_all(model: CVAE) -> None:
@@ -90,7 +116,7 @@ def test_encode_reconstruct_restyle(model: CVAE, mnist: Dataset) -> None:
     z = condvae.encode(model, images, labels)
     assert z.shape == (20, 2)
     assert z.dtype == np.float32
-    assert (condvae.reconstruct(model, images, labels) == condvae.generate(model, labels, z=z)).all()
+    assert (condvae.reconstruct(model, images, labels) == condvae.generate(model, labels, z=z, pair=True)).all()
     assert (condvae.restyle(model, images, labels, "9") == condvae.generate(model, "9", z=z)).all()
     np.testing.assert_allclose(condvae.encode(model, images[:, 0] / 255, labels), z, atol=1e-5)
     np.testing.assert_allclose(condvae.encode(model, torch.from_numpy(images), torch.from_numpy(labels)), z, atol=1e-6)
@@ -127,13 +153,29 @@ def test_z_that_does_not_fit(model: CVAE, z: object, message: str) -> None:
 
 def test_numbers_that_do_not_match(model: CVAE, mnist: Dataset) -> None:
     with pytest.raises(InputError, match="The numbers do not match: 3 labels and 2 latent vectors z"):
-        condvae.generate(model, [1, 2, 3], z=np.zeros((2, 2)))
+        condvae.generate(model, [1, 2, 3], z=np.zeros((2, 2)), pair=True)
+    with pytest.raises(InputError, match="pair=True pairs labels with latent vectors, but there is no z"):
+        condvae.generate(model, [1, 2], pair=True)
+    with pytest.raises(InputError, match="z sets the latent vectors, and count = 2 draws them"):
+        condvae.generate(model, 3, z=[0, 0], count=2)
     with pytest.raises(InputError, match="There are 2 values of a condition for 3 images"):
         condvae.encode(model, mnist.test.images[:3], [1, 2])
-    with pytest.raises(InputError, match="count = 0 is not possible"):
+    with pytest.raises(InputError, match="count must be at least 1, got 0"):
         condvae.generate(model, 3, count=0)
     with pytest.raises(InputError, match="list of values of 'label' is empty"):
         condvae.generate(model, [])
+
+
+@pytest.mark.parametrize(
+    ("prior", "message"),
+    [
+        ("mixture", r"The mixture is kept in the run folder. Give prior=condvae.load_mixture\(RUN\)"),
+        ("uniform", "prior must be one of prior, mixture, or a module, got 'uniform'"),
+    ],
+)
+def test_priors_that_are_not_possible(model: CVAE, prior: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        condvae.generate(model, 3, prior=prior)
 
 
 def test_a_label_is_needed(model: CVAE) -> None:
@@ -175,8 +217,8 @@ def test_interpolation_goes_from_stop_to_stop(model: CVAE) -> None:
 @pytest.mark.parametrize(
     ("labels", "z", "steps", "message"),
     [
-        ("4", [[0, 0]], 3, "1 stops with 3 steps between two: allowed are at least 2 stops and 1 step"),
-        ("4", [[0, 0], [1, 1]], 0, "2 stops with 0 steps"),
+        ("4", [[0, 0]], 3, "A path needs at least 2 stops and 1 step between them, got 1 and 3"),
+        ("4", [[0, 0], [1, 1]], 0, "A path needs at least 2 stops and 1 step between them, got 2 and 0"),
         (["4", "9", "1"], [[0, 0], [1, 1]], 3, "The numbers do not match: 3 labels and 2 latent vectors"),
     ],
 )

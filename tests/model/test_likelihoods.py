@@ -12,8 +12,8 @@ from condvae.config import Config, ModelConfig, TrainingConfig
 from condvae.data.dataset import Dataset, LabelledImages
 from condvae.images import unit
 from condvae.inference.batched import decode, encode_moments
-from condvae.model.distributions import squared_error
-from condvae.model.likelihoods import LIKELIHOODS, ContinuousBernoulli
+from condvae.model.distributions import ContinuousBernoulli, squared_error
+from condvae.model.likelihoods import LIKELIHOODS, Likelihood
 from condvae.training.fit import fit
 
 
@@ -28,14 +28,14 @@ LOGITS = (-60.0, -17.0, -3.0, -0.1, -0.01, 0.0, 1e-4, 0.03, 0.2, 5.0, 30.0)
 
 
 @pytest.mark.parametrize("logit", LOGITS)
-@pytest.mark.parametrize("name", [name for name, kind in LIKELIHOODS.items() if kind.offset is not None])
+@pytest.mark.parametrize("name", [name for name, kind in LIKELIHOODS.items() if kind.is_likelihood])
 def test_it_integrates_to_one_and_has_its_mean(name: str, logit: float) -> None:
     likelihood = LIKELIHOODS[name](Logits())
     p = likelihood(torch.tensor([[logit]], dtype=torch.float32), torch.zeros(1, 0))
     if likelihood.binary:
         values, weights = torch.tensor([0.0, 1.0]), torch.ones(2)
     else:
-        low, high = (-8, 9) if name == "gaussian" else (0, 1)
+        low, high = (-8, 9) if likelihood.unbounded else (0, 1)
         values = torch.linspace(low, high, 200_001, dtype=torch.float64)
         weights = torch.full_like(values, (high - low) / 200_000)
         weights[0] = weights[-1] = weights[0] / 2  # by the trapezoidal rule
@@ -46,9 +46,16 @@ def test_it_integrates_to_one_and_has_its_mean(name: str, logit: float) -> None:
     assert p.sample((20_000,)).mean().item() == pytest.approx(p.mean.item(), abs=0.03)
 
 
-def test_mse_says_that_it_is_none() -> None:
-    assert LIKELIHOODS["mse"].offset is None
-    assert "no likelihood" in LIKELIHOODS["mse"].measures
+def test_the_squared_error_is_not_a_likelihood_and_says_so() -> None:
+    assert not LIKELIHOODS["mse"].is_likelihood
+    assert "not a likelihood" in LIKELIHOODS["mse"].measures
+
+
+@pytest.mark.parametrize("kind", LIKELIHOODS.values())
+def test_whether_the_mean_is_a_sigmoid_of_the_decoder(kind: type[Likelihood]) -> None:
+    logits = torch.tensor([[-2.0], [0.5]])
+    mean = kind(Logits())(logits, torch.zeros(2, 0)).mean.flatten(1)
+    assert torch.allclose(mean, logits.sigmoid()) == kind.sigmoid_mean
 
 
 def test_the_continuous_bernoulli_near_one_half() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from condvae.evaluation.reconstruction import Reconstruction
 
 from condvae.evaluation.evaluate import EDITION, Evaluation
 from condvae.evaluation.measurement import Measurement
-from condvae.evaluation.reconstruction import Reconstruction
 from condvae.evaluation.study import BALANCED
 from condvae.run import Run
 

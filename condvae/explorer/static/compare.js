@@ -1,4 +1,4 @@
-// Compare: two labels over the same latent vectors, and the difference of their images.
+// Compare: two labels at the same latent vectors, and the difference of their images.
 
 import { actions } from "./actions.js";
 import { attributeControls, conditions, labelChoice, short } from "./controls.js";
@@ -7,20 +7,44 @@ import { row } from "./paint.js";
 import { change, watchOpen } from "./state.js";
 import { get, images, newest } from "./wire.js";
 
-const PAIR = ["4", "9"]; // of the experiment's figure
+const PAIR = ["4", "9"]; // the labels in the figure of the experiment
+
+export const texts = {
+  en: {
+    "other": "Second label",
+    "vectors": "Latent vectors",
+    "figure": "nine of the experiment",
+    "grid": "grid on the latent map",
+    "draws": "nine draws from the prior",
+    "experiment": "Figure of the experiment: 4 and 9",
+    "label-is": "Label {0}",
+    "difference": "Difference (second minus first)",
+  },
+  ko: {
+    "other": "두 번째 레이블",
+    "vectors": "잠재 벡터",
+    "figure": "실험의 아홉 벡터",
+    "grid": "잠재 공간 지도의 격자",
+    "draws": "사전 분포에서 뽑은 아홉 벡터",
+    "experiment": "실험의 그림: 4와 9",
+    "label-is": "레이블 {0}",
+    "difference": "차이 (두 번째 − 첫 번째)",
+  },
+};
 
 export async function mount(root, model, t, loaded) {
-  const known = PAIR.every((label) => model.labels.includes(label));
-  const choose = (grid) => change(grid === "figure" && known ? { grid, label: PAIR[0], other: PAIR[1] } : { grid });
-  const preset = choice(["figure", "grid", "draws"].map((name) => [name, t(`grid-${name}`)]), choose);
-  const told = h("p", { role: "status" });
+  const known = PAIR.every((label) => model.classes.includes(label));
+  const figure = { grid: model.state.grid, label: PAIR[0], other: PAIR[1] };
+  const choose = (grid) => change(known && grid === figure.grid ? figure : { grid });
+  const preset = choice(model.grids.map((name) => [name, t(name)]), choose);
+  const message = h("p", { role: "status" });
   const panels = ["first", "second", "difference"].map(() => ({ box: h("div", { className: "grid" }), title: h("h3") }));
   fill(root,
     h("div", { className: "row" }, labelChoice(model, t, "label"), labelChoice(model, t, "other")),
     attributeControls(model, t),
-    h("div", { className: "row" }, field(t("vectors"), preset), known ? button(t("experiment"), () => choose("figure")) : null),
+    h("div", { className: "row" }, field(t("vectors"), preset), known ? button(t("experiment"), () => change(figure)) : null),
     h("div", { className: "columns" }, panels.map(({ title, box }) => h("section", {}, title, box))),
-    told, actions("compare", t),
+    message, actions("compare", t),
   );
   const draw = newest(async (state) => {
     const { z, columns } = await get(`grid?name=${state.grid}`);
@@ -34,8 +58,8 @@ export async function mount(root, model, t, loaded) {
       box.style.setProperty("--columns", columns);
       row(box, answer, z.map((one) => `${titles[index]}, z = ${short(one)}`));
     });
-    told.textContent = "";
+    message.textContent = "";
     loaded(state);
-  }, (text) => { told.textContent = text; });
+  }, (text) => { message.textContent = text; });
   watchOpen("compare", (state) => { preset.value = state.grid; draw(state); });
 }

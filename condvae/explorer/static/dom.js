@@ -1,6 +1,6 @@
-// Elements in one expression.
+// Short ways to make elements.
 
-/** An element with properties, attributes (where there is no such property), listeners (onName) and children. */
+/** An element with properties, attributes (if there is no such property), listeners (onName) and children. */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -12,7 +12,7 @@ export function h(tag, properties = {}, ...children) {
   return fill(element, ...children);
 }
 
-/** Append children, those that are not there left out. */
+/** Append children. Those that are null or undefined are left out. */
 export function fill(element, ...children) {
   element.append(...children.flat().filter((child) => child !== null && child !== undefined));
   return element;
@@ -26,13 +26,13 @@ export function fresh(stem) {
   return `condvae-${stem}-${numbered}`;
 }
 
-/** A label above a control, tied to it for screen readers. */
+/** A control with its label above it. The two are connected for screen readers. */
 export function field(text, control, ...after) {
   control.id ||= fresh("field");
   return h("div", { className: "field" }, h("label", { htmlFor: control.id }, text), control, ...after);
 }
 
-/** A list to choose from: options are [value, text] pairs. */
+/** A list to choose from. Options are [value, text] pairs. */
 export function choice(options, onChoose) {
   const list = h("select", { onChange: () => onChoose(list.value) });
   list.append(...options.map(([value, text]) => h("option", { value }, text)));

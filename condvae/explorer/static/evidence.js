@@ -1,4 +1,4 @@
-// Evidence: what was measured of the run, its claims and settings, and the training images nearest to the current one.
+// Evidence: the evaluation of the run, its claims and settings, and the training images nearest to the current image.
 
 import { actions } from "./actions.js";
 import { conditions, labelChoice } from "./controls.js";
@@ -7,41 +7,70 @@ import { paint, row } from "./paint.js";
 import { current, watchOpen } from "./state.js";
 import { get, images, newest } from "./wire.js";
 
-const REST = 200; // milliseconds after which the nearest images follow
+const REST = 200; // milliseconds without a change after which the nearest images are requested
+
+export const texts = {
+  en: {
+    "nearest": "Nearest training images",
+    "nearest-how": "If the model had copied a training image, its distance would be near 0.",
+    "generated": "Generated image",
+    "neighbour": "Training image, label {0}, distance {1}",
+    "distance": "Distances (root mean square difference of pixels in [0, 1]): {0}",
+    "no-data": "The training images are not available.",
+    "claims": "Claims of the experiment",
+    "evaluation": "Evaluation",
+    "not-evaluated": "This run has not been evaluated yet. Run: condvae evaluate",
+    "settings": "Settings",
+    "figure": "Figure",
+    "measured": "Value ± standard error",
+    "count": "n",
+    "protocol": "Protocol",
+  },
+  ko: {
+    "nearest": "가장 가까운 학습 이미지",
+    "nearest-how": "모델이 학습 이미지를 그대로 복사했다면 거리가 0에 가깝습니다.",
+    "generated": "생성된 이미지",
+    "neighbour": "학습 이미지, 레이블 {0}, 거리 {1}",
+    "distance": "거리([0, 1] 픽셀 차이의 제곱평균제곱근): {0}",
+    "no-data": "학습 이미지가 없습니다.",
+    "claims": "실험의 주장",
+    "evaluation": "평가",
+    "not-evaluated": "아직 평가하지 않은 모델입니다. condvae evaluate를 실행하세요.",
+    "settings": "설정",
+    "figure": "지표",
+    "measured": "값 ± 표준 오차",
+    "count": "n",
+    "protocol": "측정 방법",
+  },
+};
 
 export async function mount(root, model, t, loaded) {
-  const image = h("canvas", { role: "img", "aria-label": t("this-image") });
+  const image = h("canvas", { role: "img", "aria-label": t("generated") });
   const nearest = h("div", { className: "strip" });
-  const told = h("p", { role: "status" });
+  const message = h("p", { role: "status" });
   const { figures, claims, settings } = await get("evidence");
   const { of_data: known } = await get("plane");
-  const heads = ["figure", "measured", "count", "protocol"].map((name) => h("th", { scope: "col" }, t(name)));
-  const rows = figures.map((one) => h("tr", {},
-    h("th", { scope: "row" }, `${one.part}: ${one.title}`), h("td", {}, `${number(one.value, 4)} ± ${number(one.error, 2)}`),
-    h("td", {}, one.count.toLocaleString()), h("td", {}, one.protocol)));
   fill(root,
-    h("h3", {}, t("nearest")), h("p", {}, t("nearest-how")), labelChoice(model, t), h("div", { className: "beside" }, image, nearest), told, actions("evidence", t),
+    h("h3", {}, t("nearest")), h("p", {}, t("nearest-how")), labelChoice(model, t), h("div", { className: "beside" }, image, nearest), message, actions("evidence", t),
     claims.length ? h("h3", {}, t("claims")) : null,
     h("ol", {}, claims.map((one) => h("li", {}, `${one.statement} `, h("strong", {}, one.verdict)))),
-    h("h3", {}, t("evaluation")),
-    rows.length ? h("div", { className: "scrolls", tabIndex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows))) : h("p", {}, t("not-evaluated")),
+    h("h3", {}, t("evaluation")), figures.length ? table(figures, t) : h("p", {}, t("not-evaluated")),
     h("h3", {}, t("settings")), h("pre", { className: "code", tabIndex: 0 }, JSON.stringify(settings, null, 2)),
   );
   const look = newest(async (state) => {
     paint(image, await images("decode", { ...conditions(model, state), z: state.z }));
     if (!known) {
-      told.textContent = t("no-data");
+      message.textContent = t("no-data");
       loaded(state);
       return;
     }
-    const { labels: label, attributes } = conditions(model, state);
-    const answer = await images("nearest", { label, attributes, z: state.z });
+    const answer = await images("nearest", { ...conditions(model, state), z: state.z });
     const distances = answer.distances.map((value) => value.toFixed(3));
     row(nearest, answer, answer.labels.map((name, index) => t("neighbour", name, distances[index])));
-    told.textContent = t("distance", distances.join(", "));
+    message.textContent = t("distance", distances.join(", "));
     loaded(state);
   }, (text) => {
-    told.textContent = text;
+    message.textContent = text;
     loaded(current());
   });
   let waiting = 0;
@@ -49,6 +78,14 @@ export async function mount(root, model, t, loaded) {
   look(current());
 }
 
-function number(value, digits) {
+function table(figures, t) {
+  const heads = ["figure", "measured", "count", "protocol"].map((name) => h("th", { scope: "col" }, t(name)));
+  const rows = figures.map((one) => h("tr", {},
+    h("th", { scope: "row" }, `${one.part}: ${one.title}`), h("td", {}, `${rounded(one.value, 4)} ± ${rounded(one.error, 2)}`),
+    h("td", {}, one.count.toLocaleString()), h("td", {}, one.protocol)));
+  return h("div", { className: "scrolls", tabIndex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows)));
+}
+
+function rounded(value, digits) {
   return Number(value.toPrecision(digits)).toString();
 }

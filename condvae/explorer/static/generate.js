@@ -1,7 +1,7 @@
-// Generate: a label, a latent vector, the image they make, and all labels at the same latent vector.
+// Generate: a label, a latent vector, their image, and all labels at the same latent vector.
 
 import { actions } from "./actions.js";
-import { LIMIT, arrows, attributeControls, clamp, conditions, labelChoice, latentControls } from "./controls.js";
+import { arrows, attributeControls, clamp, conditions, labelChoice, latentControls } from "./controls.js";
 import { button, choice, field, fill, h } from "./dom.js";
 import { MOVED, at, dot, onInk, rings, textColour } from "./map.js";
 import { paint } from "./paint.js";
@@ -10,27 +10,52 @@ import { get, images, newest } from "./wire.js";
 
 const SIDE = 200; // pixels of the pad
 
+export const texts = {
+  en: {
+    "pad": "Latent plane of z0 and z1: drag or use the arrow keys",
+    "pad-how": "z0 (horizontal) and z1 (vertical): drag or use the arrow keys",
+    "label-at-z": "Label {0} at this z",
+    "all-labels": "All labels at this z",
+    "draw-from": "Draw z from",
+    "prior": "prior of the model",
+    "mixture": "mixture fitted to the codes",
+    "seed": "Seed",
+    "random": "Random z",
+  },
+  ko: {
+    "pad": "z0과 z1의 잠재 평면: 끌거나 화살표 키로 움직입니다",
+    "pad-how": "z0(가로)과 z1(세로): 끌거나 화살표 키로 움직입니다",
+    "label-at-z": "이 z에서의 레이블 {0}",
+    "all-labels": "이 z에서의 모든 레이블",
+    "draw-from": "z를 뽑을 분포",
+    "prior": "모델의 사전 분포",
+    "mixture": "코드에 적합한 혼합 분포",
+    "seed": "시드",
+    "random": "무작위 z",
+  },
+};
+
 export async function mount(root, model, t, loaded) {
   const large = h("canvas", { className: "large", role: "img" });
   const support = h("p", { className: "support", role: "status" });
-  const every = model.labels.length <= model.most_images; // whether the server gives all labels at once
-  const strip = (every ? model.labels : []).map((label) => {
+  const every = model.classes.length <= model.max_images; // whether the server sends all labels at once
+  const strip = (every ? model.classes : []).map((label) => {
     const canvas = h("canvas");
     const chosen = h("button", { type: "button", "aria-label": t("label-at-z", label), onClick: () => change({ label }) }, canvas, h("span", {}, label));
     return { label, canvas, button: chosen };
   });
-  const { box, rank } = latentControls(model, t);
+  const { box, sort } = latentControls(model, t);
   fill(root,
     h("div", { className: "columns" },
-      h("div", { className: "controls" }, labelChoice(model, t), attributeControls(model, t), model.latent === 2 ? pad(t) : null, box, draws(model, t)),
+      h("div", { className: "controls" }, labelChoice(model, t), attributeControls(model, t), model.latent === 2 ? pad(model, t) : null, box, draws(model, t)),
       h("div", { className: "shown" }, large, support,
         strip.length ? h("div", { className: "strip", role: "group", "aria-label": t("all-labels") }, strip.map((one) => one.button)) : null)),
     actions("generate", t),
   );
   const draw = newest(async (state) => {
-    // the chosen label comes with all others in one answer, so that the two never differ
-    const answer = await images("decode", { ...conditions(model, state, every ? model.labels : state.label), z: state.z });
-    const chosen = every ? Math.max(0, model.labels.indexOf(state.label)) : 0;
+    // the chosen label arrives with all others in one answer, so that the two never differ
+    const answer = await images("decode", { ...conditions(model, state, every ? model.classes : state.label), z: state.z });
+    const chosen = every ? Math.max(0, model.classes.indexOf(state.label)) : 0;
     paint(large, answer, chosen);
     strip.forEach((one, index) => paint(one.canvas, answer, index));
     large.setAttribute("aria-label", t("image-of", state.label ?? ""));
@@ -44,47 +69,48 @@ export async function mount(root, model, t, loaded) {
     });
     draw(state);
   });
-  get("plane").then(({ dimensions }) => { rank(dimensions); draw(current()); });
+  get("plane").then(({ dimensions }) => { sort(dimensions); draw(current()); });
 }
 
 /** A square on which the pointer, a finger or the arrow keys move both latent dimensions. */
-function pad(t) {
+function pad(model, t) {
+  const { extent } = model.limits;
   const canvas = h("canvas", { className: "pad", width: SIDE, height: SIDE, tabIndex: 0, role: "application", "aria-label": t("pad") });
-  const within = (z) => change({ z: z.map((value) => clamp(value)) });
-  const place = (event) => within(at(event, canvas, LIMIT));
+  const within = (z) => change({ z: z.map((value) => clamp(value, -extent, extent)) });
+  const place = (event) => within(at(event, canvas, extent));
   canvas.addEventListener("pointerdown", (event) => { canvas.setPointerCapture(event.pointerId); place(event); });
   canvas.addEventListener(MOVED, (event) => { if (event.buttons) place(event); });
-  arrows(canvas, (by) => within(current().z.map((value, axis) => value + by[axis])), 2 * LIMIT * 0.01);
+  arrows(canvas, (by) => within(current().z.map((value, axis) => value + by[axis])), extent);
   const redraw = () => {
     const pen = canvas.getContext("2d");
     pen.clearRect(0, 0, SIDE, SIDE);
-    rings(pen, LIMIT, [0, 0], textColour());
-    dot(pen, LIMIT, current().z, textColour(), 6);
+    rings(pen, extent, [0, 0], textColour());
+    dot(pen, extent, current().z, textColour(), 6);
   };
   watch(redraw);
   onInk(canvas, redraw);
   return h("div", { className: "field" }, h("span", { "aria-hidden": "true" }, t("pad-how")), canvas);
 }
 
-/** Randomise, with a seed that can be read and typed, and reset. */
+/** Draw z at random, with a seed that can be read and typed, and reset it. */
 function draws(model, t) {
-  const source = choice(["prior", "mixture"].map((name) => [name, t(name)]), () => drawWith(current().seed));
-  const seed = h("input", { type: "number", min: 0, max: 2 ** 32 - 1, step: 1 });
-  const told = h("span", { role: "status" });
+  const prior = choice(model.priors.map((name) => [name, t(name)]), () => drawWith(current().seed));
+  const seed = h("input", { type: "number", min: 0, max: model.limits.max_seed, step: 1 });
+  const message = h("span", { role: "status" });
   const drawWith = async (number) => {
-    told.textContent = t("working");
+    message.textContent = t("working");
     try {
-      const { z } = await get("generate", { ...conditions(model, current()), seed: number, source: source.value });
+      const { z } = await get("generate", { ...conditions(model, current()), seed: number, prior: prior.value });
       change({ z: z[0], seed: number });
-      told.textContent = "";
+      message.textContent = "";
     } catch (error) {
-      told.textContent = error.message;
+      message.textContent = error.message;
     }
   };
   watch((state) => { if (document.activeElement !== seed) seed.value = state.seed; });
   seed.addEventListener("change", () => { if (seed.value !== "") drawWith(seed.valueAsNumber); });
   return h("div", { className: "buttons" },
-    button(t("randomise"), () => drawWith(Math.floor(Math.random() * 2 ** 32))),
+    button(t("random"), () => drawWith(Math.floor(Math.random() * (model.limits.max_seed + 1)))),
     button(t("reset"), () => change({ z: current().z.map(() => 0), attributes: model.typical })),
-    field(t("draw-from"), source), field(t("seed"), seed), told);
+    field(t("draw-from"), prior), field(t("seed"), seed), message);
 }

@@ -1,30 +1,30 @@
-// Drawing on a map of the latent space: a square canvas from -extent to extent, the second axis upwards.
+// Drawing on a map of the latent space: a square canvas from -extent to extent, with the second axis upwards.
 
 import { h } from "./dom.js";
 import { colour, heat } from "./paint.js";
 
-const MANY = 1500; // points from which on they are drawn as a density
+const MANY = 1500; // points above which they are drawn as a density
 
-/** Where on the map a pointer is. */
+/** The place of a pointer on the map. */
 export function at(event, canvas, extent) {
   const box = canvas.getBoundingClientRect();
   return [((2 * (event.clientX - box.left)) / box.width - 1) * extent, (1 - (2 * (event.clientY - box.top)) / box.height) * extent];
 }
 
-// the event of each movement of the pointer: as it happens, where the browser says so, rather than once a frame
+// the event for each movement of the pointer: immediately if the browser supports it, otherwise once per frame
 export const MOVED = "onpointerrawupdate" in window ? "pointerrawupdate" : "pointermove";
 
-/** The colour of the views' text, light or dark as the page is. */
+/** The colour of text, which is light on a dark page and dark on a light page. */
 export function textColour() {
   return getComputedStyle(document.querySelector(".condvae")).color;
 }
 
-/** Call a function whenever the colour of a canvas has changed: the page turns light or dark, its styles come late. */
+/** Call a function when the colour of a canvas changes, because the page becomes light or dark or its styles arrive. */
 export function onInk(canvas, redraw) {
   canvas.addEventListener("transitionend", () => redraw());
 }
 
-/** Circles of one and two standard deviations around a place; ellipses where these differ by axis. */
+/** Ellipses of one and two standard deviations around a place. */
 export function rings(pen, extent, place, ink, deviations = [1, 1], turn = 0) {
   const unit = pen.canvas.width / (2 * extent);
   const [x, y] = pixel(pen, extent, place);
@@ -44,7 +44,7 @@ export function dot(pen, extent, place, ink, size) {
   pen.fill();
 }
 
-/** A line through places, in a colour that shows on any ground. */
+/** A line through places, in colours that are visible on any background. */
 export function line(pen, extent, places) {
   for (const [ink, width] of [["white", 5], ["black", 2]]) {
     Object.assign(pen, { strokeStyle: ink, lineWidth: width });
@@ -60,7 +60,7 @@ export function cross(pen, extent, [a, b]) {
   line(pen, extent, [[a, b - arm], [a, b + arm]]);
 }
 
-/** Codes coloured by class: as points or, where there are many, as their density; fainter on a heat map. */
+/** Codes coloured by class, as points or, if there are many, as a density. They are fainter on a heat map. */
 export function points(pen, extent, { points: places, labels, classes }, heated = false) {
   const many = places.length > MANY;
   const radius = pen.canvas.width * (many ? 0.016 : 0.005);
@@ -73,7 +73,7 @@ export function points(pen, extent, { points: places, labels, classes }, heated 
   pen.globalAlpha = 1;
 }
 
-/** A disc of a colour; soft, it fades towards its edge. */
+/** A disc of a colour. If it is soft, it fades towards its edge. */
 function brush(radius, ink, soft) {
   const canvas = h("canvas", { width: 2 * radius, height: 2 * radius });
   const pen = canvas.getContext("2d");
@@ -87,7 +87,7 @@ function brush(radius, ink, soft) {
   return canvas;
 }
 
-/** Values on a grid of the map, the first row at the top, as a heat map from the lowest to the highest of them. */
+/** A heat map of values on a grid of the map, top row first. Returns the lowest and the highest value. */
 export function heatMap(pen, values) {
   const every = values.flat();
   const [low, high] = [Math.min(...every), Math.max(...every)];
@@ -99,23 +99,23 @@ export function heatMap(pen, values) {
   return [low, high];
 }
 
-/** The coordinates on a plane of a latent vector. */
+/** The coordinates of a latent vector on a plane. */
 export function onto(plane, z) {
   return plane.axes.map((axis) => axis.reduce((sum, part, index) => sum + part * (z[index] - plane.origin[index]), 0));
 }
 
-/** The latent vector at a place of a plane, its other coordinates those of z. */
+/** The latent vector at a place of a plane. Its coordinates outside the plane are those of z. */
 export function from(plane, z, [a, b]) {
   const [p, q] = onto(plane, z);
   return z.map((value, index) => value + (a - p) * plane.axes[0][index] + (b - q) * plane.axes[1][index]);
 }
 
-/** Latent vectors on the straight line from one to another. */
+/** Latent vectors on the straight line from one to another, in `steps` steps. */
 export function way(start, end, steps) {
   return Array.from({ length: steps + 1 }, (_, step) => start.map((value, index) => value + ((end[index] - value) * step) / steps));
 }
 
-/** Standard deviations along the main axes of a posterior on a plane, and the angle of the first. */
+/** Standard deviations along the principal axes of a posterior on a plane, and the angle of the first axis. */
 export function spread(plane, deviations) {
   const [u, v] = plane.axes;
   const sum = (left, right) => deviations.reduce((total, sd, index) => total + sd * sd * left[index] * right[index], 0);

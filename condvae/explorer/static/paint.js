@@ -1,8 +1,8 @@
-// Pixels onto canvases.
+// Drawing pixels on canvases.
 
 import { h } from "./dom.js";
 
-/** Draw one image of a batch onto a canvas, pixel for pixel; CSS makes it large. */
+/** Draw one image of a batch on a canvas, pixel by pixel. CSS enlarges it. */
 export function paint(canvas, { pixels, shape }, index = 0) {
   const [, channels, height, width] = shape;
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
@@ -20,7 +20,7 @@ export function paint(canvas, { pixels, shape }, index = 0) {
   canvas.getContext("2d").putImageData(canvas.picture, 0, 0);
 }
 
-/** A canvas for each image of a batch, with a text for screen readers and pointers. */
+/** A canvas for each image of a batch, each with a title for screen readers and pointers. */
 export function row(box, answer, titles) {
   const count = answer.shape[0];
   while (box.children.length > count) box.lastChild.remove();
@@ -32,13 +32,13 @@ export function row(box, answer, titles) {
   });
 }
 
-/** Colours of classes: told apart also by those who see fewer colours (Okabe and Ito), further ones around the circle. */
+/** The colour of a class: up to ten from a palette that is safe for colour blindness, more from the colour circle. */
 export function colour(index, count) {
   const known = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#b8a800", "#7f7f7f", "#8c510a", "#5e3c99"];
   return count <= known.length ? known[index] : `hsl(${Math.round((360 * index) / count)} 65% 50%)`;
 }
 
-/** The colour of a value in [0, 1]: from dark blue over grey to yellow (cividis, roughly). */
+/** The colour of a value in [0, 1], from dark blue to yellow, close to the colour map cividis. */
 export function heat(value) {
   const stops = [[0, 34, 78], [87, 93, 109], [166, 157, 117], [253, 231, 55]];
   const place = Math.min(Math.max(value, 0), 1) * (stops.length - 1);

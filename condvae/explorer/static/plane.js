@@ -1,7 +1,7 @@
-// Plane: the map of the latent space. Hovering decodes, a click pins, a dragged line interpolates, a heat map lies below.
+// Plane: the map of the latent space. Hovering decodes, a click selects z, a drag interpolates, a heat map shows a measure.
 
 import { actions } from "./actions.js";
-import { LIMIT, arrows, attributeControls, clamp, conditions, labelChoice, short } from "./controls.js";
+import { arrows, attributeControls, clamp, conditions, labelChoice, short } from "./controls.js";
 import { button, choice, field, fill, h } from "./dom.js";
 import { MOVED, at, cross, from, heatMap, line, onInk, onto, points, rings, textColour, way } from "./map.js";
 import { colour, paint, row } from "./paint.js";
@@ -9,106 +9,64 @@ import { change, current, watch, watchOpen } from "./state.js";
 import { get, images, newest } from "./wire.js";
 
 const SIDE = 560; // pixels of the map
-const STEPS = 8; // from one end of a line to the other
-const CELLS = 31; // of the heat map, on each axis
-const DRAG = 0.02; // of the map: how far a pointer may move in a click
+const DRAG = 0.02; // how far a pointer may move in a click, as a share of the map
+
+export const texts = {
+  en: {
+    "map": "Map of the latent space: hover or use the arrow keys to decode, click to select z, drag to interpolate along a line",
+    "map-how": "Hover to decode, click to select z, drag to interpolate along a line.",
+    "line": "Images along the line",
+    "no-line": "Remove line",
+    "drawn-codes": "The data is not available, so the points are draws from the prior.",
+    "plane": "Plane",
+    "pca": "principal components",
+    "two-dimensions": "two latent dimensions",
+    "across": "Horizontal axis",
+    "up": "Vertical axis",
+    "overlay": "Heat map",
+    "none": "none",
+    "confidence": "classifier confidence",
+    "slant": "slant",
+    "thickness": "thickness",
+    "ink": "ink",
+    "width": "width",
+    "heat-from": "Heat map of {0}: {1} (dark) to {2} (light).",
+  },
+  ko: {
+    "map": "잠재 공간 지도: 가리키거나 화살표 키로 디코딩하고, 클릭해서 z를 선택하고, 끌어서 직선을 따라 보간합니다",
+    "map-how": "가리키면 디코딩하고, 클릭하면 z를 선택하고, 끌면 직선을 따라 보간합니다.",
+    "line": "직선을 따라 보간한 이미지",
+    "no-line": "직선 지우기",
+    "drawn-codes": "데이터가 없어 사전 분포에서 뽑은 표본을 점으로 표시합니다.",
+    "plane": "평면",
+    "pca": "주성분",
+    "two-dimensions": "두 잠재 차원",
+    "across": "가로축",
+    "up": "세로축",
+    "overlay": "히트맵",
+    "none": "없음",
+    "confidence": "분류기 신뢰도",
+    "slant": "기울기",
+    "thickness": "획 두께",
+    "ink": "잉크 양",
+    "width": "너비",
+    "heat-from": "{0} 히트맵: {1}(어두운색) ~ {2}(밝은색).",
+  },
+};
 
 export async function mount(root, model, t, loaded) {
-  const map = h("canvas", { className: "map", width: SIDE, height: SIDE, tabIndex: 0, role: "application", "aria-label": t("map") });
-  const large = h("canvas", { className: "large", role: "img" });
-  const support = h("p", { className: "support", role: "status" });
-  const told = h("p", { role: "status" });
-  const tell = (text) => { told.textContent = text; };
-  const strip = h("div", { className: "strip", role: "group", "aria-label": t("line") });
-  const ground = h("canvas", { width: SIDE, height: SIDE }); // points and heat map, which stay while the pointer moves
-  let plane = null;
-  let asked = null; // the name by which the plane was asked for
-  let start = null; // where a line begins
-
-  const show = newest(async (state, z) => {
-    const answer = await images("decode", { ...conditions(model, state), z });
-    paint(large, answer);
-    large.setAttribute("aria-label", t("image-of", state.label ?? ""));
-    support.textContent = answer.supported && !answer.supported[0] ? t("unsupported") : "";
-    loaded({ ...state, z });
-  }, (text) => { support.textContent = text; });
-  const interpolate = newest(async (state) => {
-    strip.hidden = state.line.length !== 2;
-    if (strip.hidden) return;
-    const z = way(...state.line, STEPS);
-    row(strip, await images("decode", { ...conditions(model, state), z }), z.map(short));
-  }, tell);
-  const below = newest(async (state) => {
-    let found = null;
-    const texts = [];
-    try {
-      if (asked !== state.plane) plane = await get(`plane?name=${encodeURIComponent(state.plane)}`);
-      asked = state.plane;
-      if (state.overlay) {
-        const { labels: label, attributes } = conditions(model, state);
-        found = await get("overlay", { measure: state.overlay, plane: plane.name, label, attributes, z: state.z, extent: LIMIT, side: CELLS });
-      }
-    } catch (error) {
-      texts.push(error.message);
-    }
-    tell(texts.join(" "));
-    if (!plane) return;
-    const pen = ground.getContext("2d");
-    pen.clearRect(0, 0, SIDE, SIDE);
-    if (found) {
-      const [low, high] = heatMap(pen, found.values);
-      texts.push(t("heat-from", t(state.overlay), low.toFixed(2), high.toFixed(2)));
-    }
-    points(pen, LIMIT, plane, Boolean(found));
-    if (!plane.of_data) texts.push(t("drawn-codes"));
-    tell(texts.join(" "));
-    redraw();
-  }, tell);
-
-  const redraw = (hover = null) => {
-    if (!plane) return;
-    const { z, line: ends } = current();
-    const pen = map.getContext("2d");
-    pen.clearRect(0, 0, SIDE, SIDE);
-    pen.drawImage(ground, 0, 0);
-    rings(pen, LIMIT, [0, 0], textColour());
-    if (start && hover) line(pen, LIMIT, [start, hover]);
-    else if (ends.length === 2) line(pen, LIMIT, ends.map((end) => onto(plane, end)));
-    cross(pen, LIMIT, onto(plane, z));
-  };
-  const moved = (place) => start && Math.hypot(place[0] - start[0], place[1] - start[1]) > DRAG * 2 * LIMIT;
-
-  map.addEventListener(MOVED, (event) => {
-    if (!plane) return;
-    const place = at(event, map, LIMIT);
-    show(current(), from(plane, current().z, place));
-    if (moved(place)) change({ line: [start, place].map((end) => from(plane, current().z, end)) });
-    redraw(place);
-  });
-  map.addEventListener("pointerdown", (event) => {
-    if (!plane) return;
-    map.setPointerCapture(event.pointerId);
-    start = at(event, map, LIMIT);
-    show(current(), from(plane, current().z, start));
-  });
-  map.addEventListener("pointerup", (event) => {
-    if (!start) return;
-    const place = at(event, map, LIMIT);
-    if (!moved(place)) change({ z: from(plane, current().z, place) });
-    start = null;
-    redraw();
-  });
-  map.addEventListener("pointerleave", () => { show(current(), current().z); redraw(); });
-  arrows(map, (by) => {
-    if (plane) change({ z: from(plane, current().z, onto(plane, current().z).map((value, axis) => clamp(value + by[axis]))) });
-  }, 2 * LIMIT * 0.01);
-
-  const overlay = choice([["", t("nothing")], ...model.overlays.map((name) => [name, t(name)])], (name) => change({ overlay: name }));
+  const view = elements(t);
+  const show = imageAt(view, model, t, loaded);
+  const interpolate = imagesAlong(view, model);
+  const drawGround = groundOf(view, model, t);
+  followPointer(view, model, show);
+  const measures = [["", t("none")], ...model.overlays.map((name) => [name, t(name)])];
+  const overlay = choice(measures, (name) => change({ overlay: name }));
   const { classes, dimensions } = await get("plane");
   fill(root,
     h("div", { className: "columns" },
-      h("div", {}, map, legend(classes), told),
-      h("div", { className: "shown" }, large, support, strip,
+      h("div", {}, h("p", {}, t("map-how")), view.map, legend(classes), view.message),
+      h("div", { className: "shown" }, view.large, view.support, view.strip,
         labelChoice(model, t), attributeControls(model, t), planeChoice(model, dimensions, t), field(t("overlay"), overlay),
         h("div", { className: "buttons" }, button(t("no-line"), () => change({ line: [] })), button(t("reset"), () => change({ z: current().z.map(() => 0) }))))),
     actions("plane", t),
@@ -117,24 +75,133 @@ export async function mount(root, model, t, loaded) {
   watchOpen("plane", (state) => {
     overlay.value = state.overlay;
     const ofGround = (one) => JSON.stringify([one.plane, one.overlay, one.overlay && [one.label, one.attributes, model.latent > 2 && one.z]]);
-    if (ofGround(state) !== ofGround(before)) below(state);
+    if (ofGround(state) !== ofGround(before)) drawGround(state);
     if (state.z !== before.z || state.label !== before.label || state.attributes !== before.attributes) show(state, state.z);
     interpolate(state);
     before = state;
-    redraw();
+    redraw(view, model);
   });
-  onInk(map, redraw);
+  onInk(view.map, () => redraw(view, model));
 }
 
-/** Which plane of more than two latent dimensions: the main components, or two dimensions, ranked by what they carry. */
+/** The elements of the view, the plane that the map shows, and the place where a line begins. */
+function elements(t) {
+  return {
+    map: h("canvas", { className: "map", width: SIDE, height: SIDE, tabIndex: 0, role: "application", "aria-label": t("map") }),
+    ground: h("canvas", { width: SIDE, height: SIDE }), // points and heat map, which stay while the pointer moves
+    large: h("canvas", { className: "large", role: "img" }),
+    support: h("p", { className: "support", role: "status" }),
+    message: h("p", { role: "status" }),
+    strip: h("div", { className: "strip", role: "group", "aria-label": t("line") }),
+    plane: null,
+    start: null,
+  };
+}
+
+/** A function that shows the image at a latent vector. */
+function imageAt(view, model, t, loaded) {
+  return newest(async (state, z) => {
+    const answer = await images("decode", { ...conditions(model, state), z });
+    paint(view.large, answer);
+    view.large.setAttribute("aria-label", t("image-of", state.label ?? ""));
+    view.support.textContent = answer.supported && !answer.supported[0] ? t("unsupported") : "";
+    loaded({ ...state, z });
+  }, (text) => { view.support.textContent = text; });
+}
+
+/** A function that shows the images along the line. */
+function imagesAlong(view, model) {
+  return newest(async (state) => {
+    view.strip.hidden = state.line.length !== 2;
+    if (view.strip.hidden) return;
+    const z = way(...state.line, model.limits.line_steps);
+    row(view.strip, await images("decode", { ...conditions(model, state), z }), z.map(short));
+  }, (text) => { view.message.textContent = text; });
+}
+
+/** A function that draws the points and the heat map. */
+function groundOf(view, model, t) {
+  let asked = null; // the name by which the plane was requested
+  return newest(async (state) => {
+    let values = null;
+    const lines = [];
+    try {
+      if (asked !== state.plane) view.plane = await get(`plane?name=${encodeURIComponent(state.plane)}`);
+      asked = state.plane;
+      if (state.overlay) ({ values } = await get("overlay", { ...conditions(model, state), measure: state.overlay, plane: view.plane.name, z: state.z }));
+    } catch (error) {
+      lines.push(error.message);
+    }
+    if (view.plane) {
+      const pen = view.ground.getContext("2d");
+      pen.clearRect(0, 0, SIDE, SIDE);
+      if (values) {
+        const [low, high] = heatMap(pen, values);
+        lines.push(t("heat-from", t(state.overlay), low.toFixed(2), high.toFixed(2)));
+      }
+      points(pen, model.limits.extent, view.plane, Boolean(values));
+      if (!view.plane.of_data) lines.push(t("drawn-codes"));
+      redraw(view, model);
+    }
+    view.message.textContent = lines.join(" ");
+  }, (text) => { view.message.textContent = text; });
+}
+
+/** Draw the map: points and heat map, the rings of the prior, the line, and a cross at z. */
+function redraw(view, model, hover = null) {
+  if (!view.plane) return;
+  const { extent } = model.limits;
+  const { z, line: ends } = current();
+  const pen = view.map.getContext("2d");
+  pen.clearRect(0, 0, SIDE, SIDE);
+  pen.drawImage(view.ground, 0, 0);
+  rings(pen, extent, [0, 0], textColour());
+  if (view.start && hover) line(pen, extent, [view.start, hover]);
+  else if (ends.length === 2) line(pen, extent, ends.map((end) => onto(view.plane, end)));
+  cross(pen, extent, onto(view.plane, z));
+}
+
+/** Let the pointer and the arrow keys decode, select z and draw a line. */
+function followPointer(view, model, show) {
+  const { map } = view;
+  const { extent } = model.limits;
+  const vector = (place) => from(view.plane, current().z, place);
+  const moved = (place) => view.start && Math.hypot(place[0] - view.start[0], place[1] - view.start[1]) > DRAG * 2 * extent;
+  map.addEventListener(MOVED, (event) => {
+    if (!view.plane) return;
+    const place = at(event, map, extent);
+    show(current(), vector(place));
+    if (moved(place)) change({ line: [view.start, place].map(vector) });
+    redraw(view, model, place);
+  });
+  map.addEventListener("pointerdown", (event) => {
+    if (!view.plane) return;
+    map.setPointerCapture(event.pointerId);
+    view.start = at(event, map, extent);
+    show(current(), vector(view.start));
+  });
+  map.addEventListener("pointerup", (event) => {
+    if (!view.start) return;
+    const place = at(event, map, extent);
+    if (!moved(place)) change({ z: vector(place) });
+    view.start = null;
+    redraw(view, model);
+  });
+  map.addEventListener("pointerleave", () => { show(current(), current().z); redraw(view, model); });
+  arrows(map, (by) => {
+    if (view.plane) change({ z: vector(onto(view.plane, current().z).map((value, axis) => clamp(value + by[axis], -extent, extent))) });
+  }, extent);
+}
+
+/** A control for the plane, if there are more than two latent dimensions: principal components or two dimensions. */
 function planeChoice(model, dimensions, t) {
   if (model.latent < 3) return null;
-  const names = dimensions.map(({ number, nats, dead }) => [String(number), dead ? `z${number} (${t("dead")})` : `z${number} (${t("nats", nats.toFixed(2))})`]);
+  const names = dimensions.map(({ number, nats, active }) => [String(number), `z${number} (${active ? t("nats", nats.toFixed(2)) : t("inactive")})`]);
   const usual = dimensions.slice(0, 2).map(({ number }) => number).sort((a, b) => a - b).map(String);
   const kind = choice([["axes", t("two-dimensions")], ["pca", t("pca")]], () => write());
   const [first, second] = [choice(names, () => write()), choice(names, () => write())];
   const write = () => change({ plane: kind.value === "pca" ? "pca" : first.value === second.value ? "" : `${first.value},${second.value}` });
-  dimensions.forEach(({ dead }, place) => [first, second].forEach((list) => list.options[place].classList.toggle("dead", dead)));
+  dimensions.forEach(({ active }, place) => [first, second].forEach((list) => list.options[place].classList.toggle("inactive", !active)));
   watch(({ plane }) => {
     kind.value = plane === "pca" ? "pca" : "axes";
     [first.value, second.value] = plane.includes(",") ? plane.split(",") : usual;

@@ -1,34 +1,85 @@
-// Restyle: a drawn or uploaded image, its place on the map, its reconstruction, and every label in its style.
+// Restyle: a drawn or uploaded image, its reconstruction, its place on the map, and every label in its style.
 
 import { actions } from "./actions.js";
-import { LIMIT, conditions } from "./controls.js";
+import { conditions } from "./controls.js";
 import { button, choice, field, fill, h, save } from "./dom.js";
 import { dot, onInk, onto, points, rings, spread, textColour, way } from "./map.js";
 import { colour, paint, row } from "./paint.js";
 import { change, current, watchOpen } from "./state.js";
 import { get, images, newest } from "./wire.js";
 
-const SIDE = 280; // pixels of the canvas to draw on
+const SIDE = 280; // pixels of the drawing canvas
 const STROKE = 22; // pixels of its pen
-const STEPS = 8; // from the first image to the second
 const MAP = 240; // pixels of the map
 
+export const texts = {
+  en: {
+    "restyle-how": "Draw an image or upload one. The model encodes it and generates every label in its style.",
+    "first": "First image",
+    "second": "Second image",
+    "draw-here": "Drawing canvas. With a keyboard, upload an image instead.",
+    "upload": "Upload image",
+    "detect": "detect automatically",
+    "save-prepared": "Save prepared image",
+    "as-prepared": "prepared image",
+    "reconstruction": "reconstruction",
+    "posterior": "posterior on the latent map",
+    "every-style": "Every label in this style",
+    "in-style": "Label {0} in this style: use this label and z",
+    "label-found": "Label: {0}.",
+    "prepared": "Preparation: {0}.",
+    "as-it-was": "The image was used without changes.",
+    "step-grey": "converted to grey",
+    "step-inverted": "inverted",
+    "step-scaled": "scaled",
+    "step-stretched": "contrast stretched",
+    "step-centred": "centred",
+    "morph": "Interpolation from the first image to the second",
+    "morph-how": "Add both images to see the interpolation between their styles.",
+  },
+  ko: {
+    "restyle-how": "이미지를 그리거나 업로드하세요. 모델이 이미지를 인코딩하고 같은 스타일로 모든 레이블을 생성합니다.",
+    "first": "첫 번째 이미지",
+    "second": "두 번째 이미지",
+    "draw-here": "그림판. 키보드를 사용한다면 이미지를 업로드하세요.",
+    "upload": "이미지 업로드",
+    "detect": "자동 인식",
+    "save-prepared": "전처리된 이미지 저장",
+    "as-prepared": "전처리된 이미지",
+    "reconstruction": "재구성",
+    "posterior": "잠재 공간 지도 위의 사후 분포",
+    "every-style": "이 스타일의 모든 레이블",
+    "in-style": "이 스타일의 레이블 {0}: 이 레이블과 z 사용",
+    "label-found": "레이블: {0}.",
+    "prepared": "전처리: {0}.",
+    "as-it-was": "이미지를 그대로 사용했습니다.",
+    "step-grey": "흑백 변환",
+    "step-inverted": "반전",
+    "step-scaled": "크기 조정",
+    "step-stretched": "대비 확장",
+    "step-centred": "가운데 정렬",
+    "morph": "첫 번째 이미지에서 두 번째 이미지로 보간",
+    "morph-how": "두 이미지를 모두 추가하면 두 스타일 사이의 보간을 볼 수 있습니다.",
+  },
+};
+
 export async function mount(root, model, t, loaded) {
+  const { extent, line_steps: steps } = model.limits;
   const plane = await get("plane");
   const ground = h("canvas", { width: MAP, height: MAP }); // the codes, which stay
-  points(ground.getContext("2d"), LIMIT, plane);
+  points(ground.getContext("2d"), extent, plane);
   const strip = h("div", { className: "strip", role: "group", "aria-label": t("morph") });
-  const none = h("p", {}, t("morph-how"));
+  const hint = h("p", {}, t("morph-how"));
   const found = {};
   const between = newest(async () => {
     const { first, second } = found;
-    none.hidden = Boolean(first && second);
-    strip.hidden = !none.hidden;
-    if (!none.hidden) return;
-    const z = way(first.z, second.z, STEPS);
-    const answer = await images("decode", { ...conditions(model, { label: first.label, attributes: first.attributes }), z });
-    row(strip, answer, z.map((_, step) => `${Math.round((100 * step) / STEPS)}%`));
-  }, (text) => { none.textContent = text; });
+    hint.hidden = Boolean(first && second);
+    strip.hidden = !hint.hidden;
+    if (!hint.hidden) return;
+    const z = way(first.z, second.z, steps);
+    const answer = await images("decode", { ...conditions(model, first), z });
+    row(strip, answer, z.map((_, step) => `${Math.round((100 * step) / steps)}%`));
+  }, (text) => { hint.textContent = text; });
   const sources = ["first", "second"].map((name) => source(name, model, { plane, ground }, t, (answer) => {
     found[name] = answer;
     between();
@@ -37,34 +88,77 @@ export async function mount(root, model, t, loaded) {
   fill(root,
     h("p", {}, t("restyle-how")),
     h("div", { className: "columns" }, sources.map((one) => one.box)),
-    h("h3", {}, t("morph")), none, strip, actions("restyle", t),
+    h("h3", {}, t("morph")), hint, strip, actions("restyle", t),
   );
   watchOpen("restyle", (state) => sources.forEach((one) => one.follow(state)));
   loaded(current());
 }
 
+/** One of the two images: where it is drawn or uploaded, and what the model makes of it. */
 function source(name, model, chart, t, onFound) {
+  const result = results(name, model, chart, t);
   const ink = h("canvas", { className: "ink", width: SIDE, height: SIDE, role: "img", "aria-label": t("draw-here") });
   const file = h("input", { type: "file", accept: "image/*" });
-  const [prepared, copy] = [h("canvas", { className: "small", role: "img", "aria-label": t("as-prepared") }), h("canvas", { className: "small", role: "img", "aria-label": t("copy") })];
-  const place = h("canvas", { className: "map", width: MAP, height: MAP, role: "img", "aria-label": t("posterior") });
-  const strip = h("div", { className: "strip", role: "group", "aria-label": t("every-style") });
-  const told = h("p", { role: "status" });
-  let own = ""; // the image as it was prepared, for the link
-  let last = null; // what the server answered
-  let sent = null; // the image, and whether it is prepared already
-
-  const meaning = { first: "shows", second: "second_shows" }[name]; // what the state calls the label of the image
-  const labels = model.labels.slice(0, model.most_images);
-  const shows = choice([["", t("found-out")], ...model.labels.map((label) => [label, label])], () => { if (sent) send(...sent); });
-  const send = newest(async (image, ready, known = shows.value) => {
+  const message = h("p", { role: "status" });
+  let own = ""; // the prepared image, for the link
+  let sent = null; // the image that was sent, and whether it is prepared already
+  const key = `${name}_label`; // of the label in the state
+  const detect = [["", t("detect")], ...model.classes.map((label) => [label, label])];
+  const label = choice(detect, () => { if (sent) send(...sent); });
+  const send = newest(async (image, ready, known = label.value) => {
     sent = [image, ready];
     const asked = sent;
-    const answer = await get("restyle", { image, prepare: !ready, ...(known ? { label: known } : {}), ...(labels.length ? { labels } : {}) });
-    if (sent !== asked) return; // cleared meanwhile
+    const answer = await get("restyle", { image, prepare: !ready, ...(known ? { label: known } : {}), ...(result.labels.length ? { new_label: result.labels } : {}) });
+    if (sent !== asked) return; // it was cleared meanwhile
+    result.show(answer);
+    const steps = answer.steps.map((step) => t(`step-${step}`)).join(", ");
+    message.textContent = [answer.label === null ? "" : t("label-found", answer.label), steps ? t("prepared", steps) : t("as-it-was")].join(" ");
+    own = result.prepared();
+    change({ [name]: own, [key]: answer.label });
+    onFound(answer);
+  }, (text) => { message.textContent = text; });
+  const empty = () => {
+    blank(ink);
+    result.hide();
+    message.textContent = "";
+    file.value = "";
+    [own, sent, label.value] = ["", null, ""];
+    change({ [name]: own, [key]: null });
+    onFound(null);
+  };
+  drawing(ink, () => send(ink.toDataURL("image/png"), false));
+  uploading(file, (image) => send(image, false));
+  const box = h("section", {}, h("h3", {}, t(name)), ink,
+    h("div", { className: "buttons" }, button(t("clear"), empty), field(t("upload"), file), model.classes.length ? field(t("label"), label) : null),
+    message, result.box);
+  /** Show the image of a link, if it has one. */
+  const follow = ({ [name]: image, [key]: known }) => {
+    if (image === own) return;
+    own = image;
+    if (image) send(image, true, known ?? "");
+    else empty();
+  };
+  return { box, follow };
+}
+
+/** What the model makes of an image: the prepared image, its reconstruction, its posterior, and every label in its style. */
+function results(name, model, chart, t) {
+  const labels = model.classes.slice(0, model.max_images);
+  const small = (text) => h("canvas", { className: "small", role: "img", "aria-label": t(text) });
+  const [prepared, reconstruction] = [small("as-prepared"), small("reconstruction")];
+  const place = h("canvas", { className: "map", width: MAP, height: MAP, role: "img", "aria-label": t("posterior") });
+  const strip = h("div", { className: "strip", role: "group", "aria-label": t("every-style") });
+  const figures = [[prepared, "as-prepared"], [reconstruction, "reconstruction"], [place, "posterior"]];
+  const keep = () => prepared.toBlob((blob) => save(blob, `${name}.png`));
+  const box = h("div", { hidden: true },
+    h("div", { className: "row" }, figures.map(([canvas, text]) => h("figure", {}, canvas, h("figcaption", {}, t(text))))), strip, button(t("save-prepared"), keep));
+  let last = null; // the answer that is shown
+  const redraw = () => { if (last) posterior(place, chart, model, last); };
+  onInk(place, redraw);
+  const show = (answer) => {
     const whole = (nested) => ({ pixels: Uint8Array.from(nested.flat(2)), shape: [1, ...answer.shape.slice(1)] });
     paint(prepared, whole(answer.prepared));
-    paint(copy, whole(answer.reconstruction));
+    paint(reconstruction, whole(answer.reconstruction));
     const every = { pixels: Uint8Array.from(answer.images.flat(3)), shape: answer.shape };
     strip.replaceChildren(...labels.map((label, index) => {
       const canvas = h("canvas");
@@ -73,48 +167,11 @@ function source(name, model, chart, t, onFound) {
       return h("button", { type: "button", className: label === answer.label ? "chosen" : "", "aria-label": t("in-style", label), onClick: take }, canvas, h("span", {}, label));
     }));
     last = answer;
-    posterior(place, chart, model, last);
-    shown.hidden = false;
-    const steps = answer.steps.map((step) => t(`step-${step}`)).join(", ");
-    told.textContent = [answer.label === null ? "" : t("taken-for", answer.label), steps ? t("prepared", steps) : t("as-it-was")].join(" ");
-    own = prepared.toDataURL("image/png").split(",")[1];
-    change({ [name]: own, [meaning]: answer.label });
-    onFound(answer);
-  }, (text) => { told.textContent = text; });
-
-  onInk(place, () => { if (last) posterior(place, chart, model, last); });
-  drawing(ink, () => send(ink.toDataURL("image/png"), false));
-  file.addEventListener("change", () => {
-    const [chosen] = file.files;
-    if (!chosen) return;
-    const reader = new FileReader();
-    reader.addEventListener("load", () => send(reader.result, false));
-    reader.readAsDataURL(chosen);
-  });
-  const empty = () => {
-    blank(ink);
-    shown.hidden = true;
-    told.textContent = "";
-    file.value = "";
-    [own, sent, last, shows.value] = ["", null, null, ""];
-    change({ [name]: own, [meaning]: null });
-    onFound(null);
+    redraw();
+    box.hidden = false;
   };
-  const figures = [[prepared, "as-prepared"], [copy, "copy"], [place, "posterior"]];
-  const shown = h("div", { hidden: true },
-    h("div", { className: "row" }, figures.map(([canvas, text]) => h("figure", {}, canvas, h("figcaption", {}, t(text))))), strip, button(t("save-prepared"), () => keep()));
-  const keep = () => prepared.toBlob((blob) => save(blob, `${name}.png`));
-  const box = h("section", {}, h("h3", {}, t(name)), ink,
-    h("div", { className: "buttons" }, button(t("clear"), empty), field(t("upload"), file), model.labels.length ? field(t("shows"), shows) : null),
-    told, shown);
-  /** Show the image of a link; none if it has none. */
-  const follow = ({ [name]: image, [meaning]: label }) => {
-    if (image === own) return;
-    own = image;
-    if (image) send(image, true, label ?? "");
-    else empty();
-  };
-  return { box, follow };
+  const hide = () => { box.hidden = true; last = null; };
+  return { box, labels, show, hide, prepared: () => prepared.toDataURL("image/png").split(",")[1] };
 }
 
 function blank(canvas) {
@@ -156,14 +213,26 @@ function drawing(canvas, done) {
   });
 }
 
-/** Where the image lies among the codes, with one and two standard deviations of its posterior. */
+/** Read the image file that the user chooses, as a data URL. */
+function uploading(file, done) {
+  file.addEventListener("change", () => {
+    const [chosen] = file.files;
+    if (!chosen) return;
+    const reader = new FileReader();
+    reader.addEventListener("load", () => done(reader.result));
+    reader.readAsDataURL(chosen);
+  });
+}
+
+/** Draw the place of an image among the codes, with one and two standard deviations of its posterior. */
 function posterior(canvas, { plane, ground }, model, answer) {
+  const { extent } = model.limits;
   const pen = canvas.getContext("2d");
   pen.clearRect(0, 0, MAP, MAP);
   pen.drawImage(ground, 0, 0);
   const where = onto(plane, answer.z);
   const { deviations, turn } = spread(plane, answer.deviation);
-  rings(pen, LIMIT, where, textColour(), deviations, turn);
-  dot(pen, LIMIT, where, textColour(), 4);
-  dot(pen, LIMIT, where, colour(Math.max(0, model.labels.indexOf(answer.label)), model.labels.length), 3);
+  rings(pen, extent, where, textColour(), deviations, turn);
+  dot(pen, extent, where, textColour(), 4);
+  dot(pen, extent, where, colour(Math.max(0, model.classes.indexOf(answer.label)), model.classes.length), 3);
 }

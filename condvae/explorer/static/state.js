@@ -1,18 +1,18 @@
-// The state of the page: one plain object, in the address bar, that views read and change.
+// The state of the page: one plain object in the address, which views read and change.
 
-const REST = 150; // milliseconds after which the address bar follows
+const REST = 150; // milliseconds without a change after which the address is updated
 
 const listeners = new Set();
 let defaults = {};
 let state = {};
 let waiting = 0;
 
-/** The state as it is; not to be changed but by `change`. */
+/** The state. Only `change` may change it. */
 export function current() {
   return state;
 }
 
-/** Change some of the state, tell all views, and write it to the address bar when it has come to rest. */
+/** Change a part of the state, and call all listeners. The address follows after a moment without further changes. */
 export function change(part) {
   state = { ...state, ...part };
   for (const listener of listeners) listener(state);
@@ -26,24 +26,24 @@ export function watch(listener) {
   listener(state);
 }
 
-/** The same, but only while a view is open; what changed meanwhile is told when it opens again. */
+/** The same, but only while a view is open. It is called again when the view opens. */
 export function watchOpen(view, listener) {
   watch((now) => { if (now.view === view) listener(now); });
 }
 
-/** Begin with what the address bar says, on top of the page's own defaults. */
+/** Begin with the defaults, and what the address has on top of them. */
 export function begin(usual) {
   defaults = usual;
   state = { ...defaults, ...decode(location.hash.slice(1)) };
   addEventListener("hashchange", () => change({ ...defaults, ...decode(location.hash.slice(1)) }));
 }
 
-/** The address of the page as it is. */
+/** The address of the page in its present state. */
 export function link() {
   return `${location.href.split("#")[0]}#${encode()}`;
 }
 
-/** What differs from the defaults, as text for the address bar. */
+/** Everything that differs from the defaults, as text for the address. */
 function encode() {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(state)) {
@@ -61,7 +61,7 @@ function decode(text) {
       const parsed = typeof defaults[name] === "string" || defaults[name] === null ? value : JSON.parse(value);
       if (fits(name, parsed, defaults[name])) found[name] = parsed;
     } catch {
-      // a damaged link opens with the default in its place
+      // a damaged part of a link is replaced by its default
     }
   }
   return found;
@@ -71,7 +71,7 @@ function asText(value) {
   return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 }
 
-/** Whether a value may stand where a default stands; the server has the last word. */
+/** Whether a value has the type of a default. The server checks the value itself. */
 function fits(name, value, usual) {
   const vector = (one) => Array.isArray(one) && one.length === defaults.z.length && one.every(Number.isFinite);
   if (name === "z") return vector(value);

@@ -1,8 +1,8 @@
-// The way to the server: images as raw bytes, and of many requests only the newest.
+// Requests to the server. Images arrive as raw bytes, and of many requests only the newest is sent.
 
 const BASE = new URL("../api/v1/", import.meta.url);
 
-/** Ask a route: a body for POST, none for GET. Throws an Error with the server's message. */
+/** Send a request: POST with a body, GET without. Throws an Error with the message of the server. */
 export async function ask(route, body) {
   const options = body === undefined ? {} : { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
   const response = await fetch(new URL(route, BASE), options);
@@ -10,12 +10,12 @@ export async function ask(route, body) {
   return response;
 }
 
-/** The JSON that a route answers. */
+/** The JSON answer of a route. */
 export async function get(route, body) {
   return (await ask(route, body)).json();
 }
 
-/** Images of a route: { pixels: Uint8Array, shape: [B, C, H, W], and what else the server says of them }. */
+/** The images of a route: { pixels: Uint8Array, shape: [B, C, H, W] } and the further values of the answer. */
 export async function images(route, body) {
   const response = await ask(`${route}?format=raw`, body);
   const shape = response.headers.get("X-Shape").split(",").map(Number);
@@ -23,8 +23,8 @@ export async function images(route, body) {
 }
 
 /**
- * Wrap an asynchronous function so that one call is under way at a time, and of those asked for meanwhile only the
- * newest follows: no backlog, and the last one always arrives. Errors are told by `tell`, as text.
+ * Wrap an asynchronous function so that one call runs at a time. Of the calls made meanwhile, only the newest follows.
+ * So there is no queue, and the last call always runs. Errors are passed to `tell` as text.
  */
 export function newest(work, tell) {
   let busy = false;

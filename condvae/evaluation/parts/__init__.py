@@ -1,0 +1,1 @@
+"""The parts of the evaluation. Each module here is found by its PART; see `condvae.evaluation.part`."""

@@ -1,0 +1,1 @@
+"""The figures. Each module here has some of them as records; see `condvae.report.record`."""

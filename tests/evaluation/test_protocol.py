@@ -1,0 +1,60 @@
+"""Which images are measured, and what of a protocol can be chosen."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from condvae.data.dataset import Dataset, LabelledImages
+from condvae.errors import ConfigError
+from condvae.evaluation.protocol import Protocol, balanced, examples, proportioned, sample_labels
+from condvae.evaluation.study import Study
+from tests.evaluation.conftest import SAMPLES_PER_CLASS
+from tests.evaluation.runs import untrained
+
+
+def test_balanced_images_are_drawn_from_all_of_them(tmp_path: Path) -> None:
+    """They are not the first of each class, because files are often sorted."""
+    count, chosen_count = 600, 200
+    images, labels = np.zeros((count, 1, 4, 4), np.uint8), np.arange(count) % 2
+    part = LabelledImages(images, labels, ("a", "b"))
+    study = untrained(tmp_path / "run", Dataset("zeros", part, part))
+    chosen = balanced(study, chosen_count)
+    assert len(set(chosen.tolist())) == chosen_count
+    assert torch.bincount(study.test_labels[chosen]).tolist() == [chosen_count // 2] * 2
+    assert 0.35 < (chosen < count // 2).float().mean() < 0.65, "about half of them are from the first half"
+    assert torch.equal(chosen, balanced(study, chosen_count))
+    assert torch.equal(balanced(study, None), torch.arange(count))
+
+
+@pytest.mark.usefixtures("small")
+def test_compared_images_have_the_labels_in_the_proportions_of_the_test_images(bars_study: Study) -> None:
+    bars = bars_study.whole
+    kept = np.flatnonzero((bars.test.labels != 1) | (np.arange(len(bars.test)) < len(bars.test) // 2))
+    study = Study(bars_study.run, Dataset("uneven", bars.train, bars.test.take(kept)))
+    assert torch.bincount(study.test_labels).tolist() == [10, 5, 10]
+    expected = [SAMPLES_PER_CLASS, SAMPLES_PER_CLASS // 2, SAMPLES_PER_CLASS]
+    assert torch.bincount(sample_labels(study)[proportioned(study)]).tolist() == expected
+
+
+def test_examples_are_drawn_without_replacement_if_the_class_has_enough_images(bars_study: Study) -> None:
+    count = len(bars_study.train_labels)
+    each = count // 3
+    labels = torch.arange(3).repeat_interleave(each)
+    chosen = examples(bars_study, labels)
+    assert sorted(chosen.tolist()) == list(range(count))
+    assert (bars_study.train_labels[chosen] == labels).all()
+    extra = 10
+    times = torch.bincount(examples(bars_study, torch.zeros(2 * each + extra, dtype=torch.int64)))
+    assert sorted(times[times > 0].tolist()) == [2] * (each - extra) + [3] * extra
+
+
+def test_what_can_be_chosen() -> None:
+    with pytest.raises(ConfigError, match=r"--importance-samples must be at least 1, got 0\."):
+        Protocol(importance_samples=0)
+    with pytest.raises(ConfigError, match=r"--images must be at least 1, or all, got 0\."):
+        Protocol(images=0)
+    with pytest.raises(ConfigError, match=r"--prior must be one of prior, mixture, got 'prio'\."):
+        Protocol(prior="prio")
+    assert Protocol(images=None).images is None
