@@ -1,6 +1,6 @@
 """The explorer: from the pointer to new pixels in Chromium, from the command to a page, and many clients at once.
 
-The models have the architecture of their recipes and first weights, which does not change how long anything takes.
+The models have the architecture of their recipes and untrained weights, which does not change how long anything takes.
 """
 
 import asyncio
@@ -42,15 +42,16 @@ RATE = 10  # requests of a client in a second
 WARM_UP = 30  # movements before the clock starts
 SLIDER = ".sliders input[type=range]"
 ONE, TEN = "one image", "with the strip of ten"
-# run in the page: which movement of the pointer the pixels belong to, by the place on the plane
+# script in the page that finds the movement of the pointer that new pixels belong to, by the place on the plane
 WATCH = """async ([view, canvas]) => {
   const { MOVED, at, onto } = await import(new URL("explorer/map.js", document.baseURI));
   const { get } = await import(new URL("explorer/wire.js", document.baseURI));
+  const { limits: { extent } } = await get("model");
   const plane = await get("plane?name=0,1");
   const target = document.querySelector(`[data-view=${view}] ${canvas}`);
   const moves = [];
   window.latencies = [];
-  target.addEventListener(MOVED, (event) => moves.push([event.timeStamp, at(event, target, 4)]), true);
+  target.addEventListener(MOVED, (event) => moves.push([event.timeStamp, at(event, target, extent)]), true);
   document.addEventListener("condvae-drawn", (event) => {
     const now = performance.now();
     const [a, b] = onto(plane, event.detail.z);
@@ -58,7 +59,7 @@ WATCH = """async ([view, canvas]) => {
     if (found) window.latencies.push(now - found[0]);
   });
 }"""
-# the same for a slider, whose place is its value
+# the same for a slider, by its value
 WATCH_SLIDER = """(view) => {
   const target = document.querySelector(`[data-view=${view}] .sliders input[type=range]`);
   const moves = [];
@@ -73,12 +74,12 @@ WATCH_SLIDER = """(view) => {
 
 
 def chromium() -> str | None:
-    """The browser of this machine; None for the one that 'playwright install chromium' brings."""
+    """The browser of this machine, or None for the one that 'playwright install chromium' installs."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def write_run(recipe: str, folder: Path) -> Path:
-    """A run with the recipe's architecture and its first weights."""
+    """Write a run with the architecture of a recipe and untrained weights."""
     config = load_recipe(recipe)
     torch.manual_seed(0)
     path = folder / recipe
@@ -89,11 +90,11 @@ def write_run(recipe: str, folder: Path) -> Path:
 
 @contextmanager
 def served(run: Path | None) -> Iterator[tuple[str, int]]:
-    """A run, or the model that ships, in the explorer, as a user starts it: its address, and the process."""
+    """The explorer of a run or of the pretrained model, started as a user starts it: its address and its process id."""
     port = free_port()
     process = subprocess.Popen(explore(run, port), stdout=subprocess.PIPE, text=True)
     try:
-        answered(port)
+        answered(port, process)
         yield f"http://127.0.0.1:{port}", process.pid
     finally:
         process.kill()
@@ -101,30 +102,31 @@ def served(run: Path | None) -> Iterator[tuple[str, int]]:
 
 
 def explore(run: Path | None, port: int) -> list[str]:
-    """The command that opens a run, or the model that ships."""
+    """The command that explores a run, or the pretrained model."""
     return [sys.executable, "-m", "condvae", "explore", *([str(run)] if run else []), "--port", str(port)]
 
 
 def free_port() -> int:
-    """A port that nobody listens to."""
+    """A port that is free."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def answered(port: int) -> None:
-    """Wait until the page is there."""
-    while True:
+def answered(port: int, process: subprocess.Popen[Any]) -> None:
+    """Wait until the page answers."""
+    while process.poll() is None:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as page:
                 if page.status == 200:
                     return
         except OSError:
             time.sleep(0.02)
+    raise RuntimeError(f"The explorer ended with the exit status {process.returncode}.")
 
 
 def latencies(browser: Any, address: str, view: str, canvas: str, moves: int) -> list[float]:
-    """Milliseconds from an event of the pointer to its pixels, as the page itself measures them."""
+    """Milliseconds from an event of the pointer to its pixels, measured by the page itself."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.goto(f"{address}/#view={view}&plane=0,1")
     page.wait_for_selector(f"[data-view={view}][data-ready=yes]", timeout=60_000)
@@ -154,7 +156,7 @@ def latencies(browser: Any, address: str, view: str, canvas: str, moves: int) ->
 
 
 def latency_rows(browser: Any, folder: Path, models: int, segments: int, moves: int) -> list[dict[str, Any]]:
-    """A row for each model and view: all of them in turn, several times."""
+    """A row for each model and view. All of them take turns, several times."""
     found: dict[tuple[str, str], list[list[float]]] = {}
     with ExitStack() as servers:
         recipes = ("paper", "plane", "conv")[:models]
@@ -180,7 +182,7 @@ def started(run: Path | None) -> float:
     """Seconds from the command to a page that answers."""
     port, begun = free_port(), time.perf_counter()
     with subprocess.Popen(explore(run, port), stdout=subprocess.DEVNULL) as process:
-        answered(port)
+        answered(port, process)
         seconds = time.perf_counter() - begun
         process.kill()
     return seconds
@@ -194,13 +196,13 @@ def imported() -> float:
 
 
 async def client(port: int, seconds: float, offset: float) -> tuple[list[float], int]:
-    """One client on one connection: milliseconds from when each request was due to its answer, and errors."""
+    """One client on one connection: milliseconds from the scheduled time of each request to its answer, and errors."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     found, errors, begun = [], 0, time.perf_counter() + offset / RATE
     for number in range(int(seconds * RATE)):
         due = begun + number / RATE
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        body = json.dumps({"labels": str(number % 10), "z": [offset, number % 3 - 1]}).encode()
+        body = json.dumps({"label": str(number % 10), "z": [offset, number % 3 - 1]}).encode()
         writer.write(
             b"POST /api/v1/decode?format=raw HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             + f"Content-Length: {len(body)}\r\n\r\n".encode()
@@ -216,12 +218,12 @@ async def client(port: int, seconds: float, offset: float) -> tuple[list[float],
 
 
 async def crowd(port: int, clients: int, seconds: float) -> list[tuple[list[float], int]]:
-    """Many clients, one beside the other."""
+    """Many clients at the same time."""
     return list(await asyncio.gather(*(client(port, seconds, number / clients) for number in range(clients))))
 
 
 def load_row(folder: Path, clients: int, seconds: int) -> dict[str, Any]:
-    """What many clients see, and what memory the server holds meanwhile."""
+    """The latencies that many clients see, and the memory of the server before and after."""
     with served(folder / "paper") as (address, process):
         port = int(address.rsplit(":", 1)[1])
         asyncio.run(crowd(port, clients, min(5, seconds)))

@@ -1,6 +1,6 @@
 """Take the screenshots of docs/explorer.md. Needs Chromium.
 
-    python -m scripts.screenshots [VIEW ...]
+python -m scripts.screenshots [VIEW ...]
 """
 
 import json

@@ -95,7 +95,7 @@ class Cli:
         status = main([str(argument) for argument in argv])
         captured = self.capsys.readouterr()
         assert status == 1, captured.out
-        assert captured.err.startswith("condvae: ")
+        assert captured.err.splitlines()[-1].startswith("condvae: ") or captured.err.startswith("condvae: ")
         assert "Traceback" not in captured.err
         return captured.err
 

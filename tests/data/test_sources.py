@@ -153,6 +153,7 @@ def test_mirror(mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(mnist_files, "MIRRORS", (f"http://127.0.0.1:{server.server_port}/",))
     fetched = load_data("mnist")
     server.shutdown()
+    server.server_close()
     assert (fetched.train.images == mnist.train.images).all()
     assert sorted(path.name for path in (tmp_path / "cache" / "mnist").iterdir()) == sorted(mnist_files.DIGESTS)
 

@@ -37,7 +37,7 @@ def test_every_part_of_every_likelihood(bars: Dataset, tmp_path: Path, likelihoo
     found = measured(study)
     assert torch.equal(state, torch.get_rng_state())
     assert parts_of(found) == titles(*parts()) - titles("control")
-    part = f"Likelihood, {study.model.likelihood.measures}"
+    part = f"Likelihood of test images, {study.model.likelihood.measures}"
     bound, nll = found[f"{part}: -ELBO, nats"], found[f"{part}: -log p(x|y), nats"]
     terms = [found[f"{part}: {one} term of -ELBO, nats"].value for one in ("reconstruction", "KL")]
     assert bound.value == pytest.approx(sum(terms), rel=1e-4)
@@ -71,7 +71,11 @@ def test_attributes(bars: Dataset, tmp_path: Path) -> None:
     assert [variable.name for variable in study.model.conditions.variables] == list(names)
     found = measured(study)
     assert "Control of attributes, slant, z from the prior: requested against measured, correlation" in found
-    without = [name for name in found if name.startswith("Realism, z from the prior, decoder mean, no conditions")]
+    without = [
+        name
+        for name in found
+        if name.startswith("Realism of generated images, z from the prior, decoder mean, no conditions")
+    ]
     assert len(without) == FIGURES_WITHOUT_ACCURACY
     (classifier,) = (figure for name, figure in found.items() if name.endswith("accuracy of argmax p(x|y)"))
     assert "Other conditions are those of the images." in classifier.protocol

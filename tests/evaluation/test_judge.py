@@ -12,13 +12,14 @@ from condvae.evaluation import judge as judge_module
 from condvae.evaluation.judge import JudgeTraining, find_judge, has_judge, load_judge, save_judge, train_judge
 from condvae.images import unit
 
+LARGEST_FILE = 2_000_000  # bytes in the package
+
 
 def test_the_judge_is_as_accurate_as_its_card_says(mnist: Dataset) -> None:
-    labels = torch.from_numpy(mnist.test.labels)
-    accuracy = load_judge().correct(unit(torch.from_numpy(mnist.test.images)), labels).mean().item()
-    assert accuracy >= 0.995
+    accuracy = load_judge().accuracy(mnist.test)
+    assert accuracy >= 0.995, "so that its mistakes do not decide"
     assert accuracy == pytest.approx(load_judge().card["test_accuracy"], abs=2e-4)
-    assert judge_module.WEIGHTS.stat().st_size <= 2_000_000
+    assert judge_module.WEIGHTS.stat().st_size <= LARGEST_FILE
 
 
 def test_a_changed_judge_is_refused(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,17 +28,17 @@ def test_a_changed_judge_is_refused(tmp_path, monkeypatch: pytest.MonkeyPatch) -
         if name.endswith("safetensors"):
             content[-1] ^= 1
         (tmp_path / name).write_bytes(content)
-    monkeypatch.setattr(judge_module, "WEIGHTS", tmp_path / "judge-mnist.safetensors")
-    with pytest.raises(RunError, match=r"its card says .* Install condvae again"):
-        load_judge(judge_module.WEIGHTS)
+    monkeypatch.setattr(judge_module, "SHIPPED", tmp_path)
+    with pytest.raises(RunError, match=r"but its card says .* Install condvae again"):
+        load_judge(tmp_path / "judge-mnist.safetensors")
 
 
 def test_training_a_judge_learns_and_saving_keeps_it(mnist: Dataset, tmp_path: Path) -> None:
-    images, labels = unit(torch.from_numpy(mnist.train.images[:3000])), torch.from_numpy(mnist.train.labels[:3000])
-    *_, (epoch, loss, judge) = train_judge(images, labels, 10, JudgeTraining(epochs=2, batch_size=100))
-    assert epoch == 1
+    few = mnist.train.take(slice(3000))
+    *_, (epoch, loss, judge) = train_judge(few, JudgeTraining(epochs=2, batch_size=100))
+    assert epoch == 1, "the second one, counted from 0"
     test, truth = unit(torch.from_numpy(mnist.test.images[:500])), torch.from_numpy(mnist.test.labels[:500])
-    assert judge.correct(test, truth).mean() > 0.85
+    assert judge.correct(test, truth).mean() > 0.85, "far above chance"
     assert np.isfinite(loss)
     path = tmp_path / "judge.safetensors"
     save_judge(judge, {"name": "short"}, path)
@@ -51,12 +52,12 @@ def test_other_data_gets_a_judge_of_its_own_once(
     monkeypatch.setenv("CONDVAE_DATA", str(tmp_path))
     state = torch.get_rng_state()
     judge = find_judge(bars)
-    assert "Training a judge of 'bars', once" in capsys.readouterr().out
+    assert "Training a judge of 'bars'. It is kept for later ..." in capsys.readouterr().err
     test, truth = unit(torch.from_numpy(bars.test.images)), torch.from_numpy(bars.test.labels)
-    assert judge.correct(test, truth).mean().item() == judge.card["test_accuracy"] == 1
-    assert judge(test).shape == (30, 3)
+    assert judge.correct(test, truth).mean().item() == judge.accuracy(bars.test) == judge.card["test_accuracy"] == 1
+    assert judge(test).shape == (len(bars.test), len(bars.test.classes))
     again = find_judge(bars)
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().err == "", "it is not trained again"
     assert torch.equal(again.predict(test), judge.predict(test))
     assert torch.equal(torch.get_rng_state(), state)
 

@@ -61,7 +61,7 @@ def elsewhere() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("small", "quick_judge")
-@pytest.mark.parametrize("prior", ["standard", "gaussian", "flow"])
+@pytest.mark.parametrize("prior", ["standard", "gaussian"])  # the stand-in cannot compute the density of a flow
 def test_an_evaluation_is_the_same_on_another_device(bars: Dataset, tmp_path: Path, prior: str) -> None:
     model = {"conditions": ("label", "slant"), "condition_dropout": 0.1, "likelihood": "bernoulli", "prior": prior}
     here = untrained(tmp_path / "run", bars, **model)

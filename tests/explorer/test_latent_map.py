@@ -10,6 +10,7 @@ from condvae.data.dataset import Dataset
 from condvae.errors import DataError, InputError
 from condvae.evaluation.study import Study
 from condvae.explorer.latent_map import OVERLAYS, LatentMap
+from condvae.explorer.limits import LIMITS
 from condvae.inference.batched import encode_moments
 from condvae.training.fit import fit
 
@@ -30,7 +31,7 @@ def test_the_codes_are_those_of_test_images(plane: LatentMap, study: Study) -> N
     means, deviations, labels, classes, of_data = plane.codes
     assert classes == study.data.test.classes
     assert of_data
-    assert means.shape == deviations.shape == (5000, 2)
+    assert means.shape == deviations.shape == (LIMITS.points, 2)
     every = torch.cdist(means[:20], study.test_codes[0])
     nearest = every.argmin(1)
     assert every.min(1).values.max() < 5e-3
@@ -50,21 +51,21 @@ def test_a_plane_of_two_dimensions_is_the_latent_space(plane: LatentMap) -> None
 
 
 @pytest.mark.parametrize("name", ["2,0", "0,0", "0", "0,1,1", "-1,0", "pca", "a,b", "0;1"])
-def test_planes_that_there_are_not(plane: LatentMap, name: str) -> None:
+def test_planes_that_do_not_exist(plane: LatentMap, name: str) -> None:
     with pytest.raises(
-        InputError, match=r"There is no plane '.*'; allowed: two different numbers from 0 to 1, such as 0,1"
+        InputError, match=r"There is no plane '.*'\. Allowed: two different numbers from 0 to 1, such as 0,1"
     ):
         plane.plane(name)
 
 
-def test_many_dimensions_have_components_and_dead_ones(bars: Dataset, tmp_path: Path) -> None:
+def test_many_dimensions_have_components_and_inactive_ones(bars: Dataset, tmp_path: Path) -> None:
     found = trained(bars, tmp_path / "run", latent=64, likelihood="gaussian")
     with torch.no_grad():
         for layer in (found.model.posterior.mean, found.model.posterior.logvar):
             layer.weight[10:], layer.bias[10:] = 0, 0
     numbers = [one.number for one in found.dimensions]
     assert sorted(numbers) == list(range(64))
-    assert {one.number for one in found.dimensions if one.dead} >= set(range(10, 64))
+    assert {one.number for one in found.dimensions if not one.active} >= set(range(10, 64))
     assert [one.nats for one in found.dimensions] == sorted((one.nats for one in found.dimensions), reverse=True)
     assert found.plane().name == ",".join(map(str, sorted(numbers[:2])))
     main = found.plane("pca")
@@ -75,15 +76,15 @@ def test_many_dimensions_have_components_and_dead_ones(bars: Dataset, tmp_path: 
     at = torch.randn(64)
     grid = main.grid(at, 2.0, 5)
     rest = (grid - at) - (grid - at) @ main.axes.T @ main.axes
-    assert rest.abs().max() < 1e-4, "a plane keeps the other coordinates"
+    assert rest.abs().max() < 1e-4, "a plane keeps the coordinates outside it"
 
 
 def test_one_dimension_is_a_line(bars: Dataset, tmp_path: Path) -> None:
     found = trained(bars, tmp_path / "run", latent=1, posterior="point")
     assert found.plane().name == "0"
     assert found.plane().points[:, 1].abs().max() == 0
-    assert not any(one.dead for one in found.dimensions)
-    with pytest.raises(InputError, match=r"allowed: 0\."):
+    assert all(one.active for one in found.dimensions)
+    with pytest.raises(InputError, match=r"Allowed: 0\."):
         found.plane("0,1")
 
 
@@ -104,7 +105,7 @@ def test_heat_maps_measure_the_images(plane: LatentMap) -> None:
     assert 0 <= values["confidence"].min() < values["confidence"].max() <= 1
     centre = plane.codes.means[plane.codes.labels == 7].mean(0, True)
     assert plane.overlay("confidence", centre, "7", {}) > plane.overlay("confidence", centre * 0 + 30, "7", {})
-    with pytest.raises(InputError, match="There is no measure 'beauty'; allowed: confidence, slant"):
+    with pytest.raises(InputError, match="There is no measure 'beauty'. Choose from: confidence, slant"):
         plane.overlay("beauty", z, "7", {})
 
 
@@ -115,7 +116,7 @@ def test_grids_to_compare_labels_at(plane: LatentMap) -> None:
     assert plane.grid("grid")[0].shape == (49, 2)
     draws, _ = plane.grid("draws")
     assert (draws == plane.grid("draws")[0]).all()
-    with pytest.raises(InputError, match="There is no grid 'circle'; allowed: figure, grid, draws"):
+    with pytest.raises(InputError, match="There is no grid 'circle'. Choose from: figure, grid, draws"):
         plane.grid("circle")
 
 
@@ -131,8 +132,8 @@ def test_without_data_the_map_shows_draws(bars: Dataset, tmp_path: Path, monkeyp
     assert not codes.of_data
     assert codes.labels.bincount().tolist() == [1667, 1667, 1666]
     assert codes.means.std() == pytest.approx(1, abs=0.05)
-    assert not any(one.dead for one in found.dimensions)
-    with pytest.raises(InputError, match="condvae evaluate trains one"):
+    assert all(one.active for one in found.dimensions)
+    with pytest.raises(InputError, match="Run 'condvae evaluate', which trains one"):
         found.overlay("confidence", torch.zeros(1, 3), "left", {})
 
 

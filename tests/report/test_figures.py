@@ -18,33 +18,23 @@ from condvae.inference.batched import draw
 from condvae.inference.inputs import as_conditions
 from condvae.model.cvae import CVAE
 from condvae.model.saving import save_model
-from condvae.report.figures import FIGURES, GRID, draw_figure
+from condvae.report.figures import FIGURES, draw_figure
+from condvae.report.gallery.images import GRID
 from condvae.run import Run
-from condvae.schema import Attribute, Schema
 from condvae.training.fit import fit
 from tests.conftest import Cli
-
-
-@pytest.fixture(scope="module")
-def slanted(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A model of digits and their slant, as it was before training."""
-    config = Config(model=ModelConfig(conditions=("label", "slant")))
-    schema = Schema((1, 28, 28), tuple("0123456789"), (Attribute("slant", (), 0.1, 0.2, -0.3, 0.5),))
-    made = Run(tmp_path_factory.mktemp("slanted"))
-    save_model(made, CVAE(config.model, schema), config, {})
-    return made
 
 
 @pytest.mark.parametrize("name", sorted(FIGURES))
 def test_every_figure_is_drawn(name: str, run: Run, slanted: Run, tmp_path: Path, command: Cli) -> None:
     subject = {"tsne": run.path / "autoencoder", "attributes": slanted.path}.get(name, run.path)
-    labels = ["--labels", "4", "9"] if name == "tsne" else []
+    label = ["--label", "4", "9"] if name == "tsne" else []
     for ending in ("png", "svg"):
         out = tmp_path / f"figure.{ending}"
-        assert f"Written: {out}" in command("figure", name, subject, *labels, "--out", out)
+        assert f"Written: {out}" in command("figure", name, subject, *label, "--out", out)
     picture = np.asarray(Image.open(tmp_path / "figure.png").convert("L"))
     assert picture.std() > 5, "the picture is not blank"
-    assert min(picture.shape) > 150
+    assert min(picture.shape) > 150, "large enough to be read"
     assert (tmp_path / "figure.svg").read_text().count("<svg") == 1
 
 
@@ -89,15 +79,15 @@ def test_manifold_has_the_second_dimension_upwards(study: Study) -> None:
     ("arguments", "message"),
     [
         (["compair"], "There is no figure 'compair'. Did you mean 'compare'?"),
-        (["curves", "--mixture"], "Figure 'curves' does not take --mixture; it takes no options"),
-        (["curves", "--labels", "3"], "Figure 'curves' does not take --labels; it takes no options"),
-        (["latent", "--z", "0", "0"], "Figure 'latent' does not take --z; it takes --labels"),
-        (["style", "--labels", "11"], "There is no label '11'"),
-        (["reconstructions", "--labels", "11"], "There is no label '11'"),
+        (["curves", "--prior", "mixture"], "Figure 'curves' does not take --prior; it takes no options"),
+        (["curves", "--label", "3"], "Figure 'curves' does not take --label; it takes no options"),
+        (["latent", "--z", "0", "0"], "Figure 'latent' does not take --z; it takes --label"),
+        (["style", "--label", "11"], "There is no label '11'"),
+        (["reconstructions", "--label", "11"], "There is no label '11'"),
         (["style", "--z", "1"], "z has the shape (1, 1); this model has 2 latent dimensions"),
         (["style", "--z", "1", "2", "--z", "3"], "cannot be read as numbers"),
         (["style", "--z", "nan", "0"], "is not finite"),
-        (["style", "--out", "figure.pdf"], "name a file that ends in .png or .svg"),
+        (["style", "--out", "figure.pdf"], "The name of the file must end in .png or .svg, got 'figure.pdf'"),
     ],
 )
 def test_mistakes(arguments: list[str], message: str, run: Run, command: Cli) -> None:
@@ -106,14 +96,11 @@ def test_mistakes(arguments: list[str], message: str, run: Run, command: Cli) ->
 
 def test_a_figure_that_does_not_apply(run: Run, command: Cli) -> None:
     message = command.fails("figure", "radius", run.path / "autoencoder")
-    assert "Figure 'radius' needs two latent dimensions, and MNIST with its labels" in message
+    assert "Figure 'radius' needs labels as its only condition, two latent dimensions, the prior N(0, I)" in message
 
 
 def test_figures_of_other_models(bars, tmp_path: Path) -> None:
     """Colour images, three classes, one latent dimension: what can be drawn is drawn."""
-    from condvae.config import Config, ModelConfig
-    from condvae.training.fit import fit
-
     model = ModelConfig(latent=1, encoder=(8,), decoder=(8,))
     fit(Config(model=model, trainer={"max_epochs": 1}), tmp_path / "run", bars)
     other = Study(Run(tmp_path / "run"), bars)
@@ -167,7 +154,7 @@ def test_reconstructions_of_a_class_without_test_images(bars: Dataset, tmp_path:
     test = LabelledImages(bars.test.images[others], bars.test.labels[others], bars.test.classes)
     study = Study(run, replace(bars, test=test))
     assert draw_figure("reconstructions", study).axes
-    with pytest.raises(InputError, match="'reconstructions' needs a test image; of these labels there is none"):
+    with pytest.raises(InputError, match="'reconstructions' needs a test image, and these labels have none"):
         draw_figure("reconstructions", study, ["middle"])
 
 
@@ -178,8 +165,8 @@ def test_styles_from_the_mixture(bars: Dataset, tmp_path: Path) -> None:
     study = Study(Run(tmp_path), bars)
     expected = condvae.generate(study.model, "left", count=5, seed=0, prior=study.mixture)
     assert (
-        np.stack(shown(draw_figure("style", study, ["left"], mixture=True))) == expected.transpose(0, 2, 3, 1)
+        np.stack(shown(draw_figure("style", study, "left", prior="mixture"))) == expected.transpose(0, 2, 3, 1)
     ).all()
     assert (np.stack(shown(draw_figure("style", study, ["left"]))) != expected.transpose(0, 2, 3, 1)).any()
-    with pytest.raises(ConfigError, match="--mixture draws z, --z sets it: give one of the two"):
-        draw_figure("style", study, z=[[0, 0]], mixture=True)
+    with pytest.raises(ConfigError, match="--z sets the latent vectors, and --prior draws them. Give one of the two"):
+        draw_figure("style", study, z=[[0, 0]], prior="mixture")

@@ -76,7 +76,7 @@ def _correct(study: Study, z: Tensor, rows: Tensor, labels: Tensor) -> Tensor:
 
 PART = Part(
     name="accuracy",
-    title="Conditional accuracy",
+    title="Conditional accuracy of generated images",
     order=30,
     kind=Accuracy,
     measure=_measure,

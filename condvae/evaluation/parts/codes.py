@@ -55,7 +55,7 @@ def _surprise(study: Study) -> Measurement:
 
 PART = Part(
     name="codes",
-    title="Codes",
+    title="Codes of the images",
     order=20,
     kind=Codes,
     measure=_measure,

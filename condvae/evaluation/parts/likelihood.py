@@ -257,7 +257,7 @@ def _classifier(table: Tensor, labels: Tensor, tested: str) -> Classifier:
 
 PART = Part(
     name="likelihood",
-    title="Likelihood",
+    title="Likelihood of test images",
     order=40,
     kind=Nats,
     measure=measure_likelihood,

@@ -69,7 +69,7 @@ def _measure(study: Study, protocol: Protocol) -> Memorisation:
 
 PART = Part(
     name="memorisation",
-    title="Memorisation",
+    title="Memorisation of training images",
     order=70,
     kind=Memorisation,
     measure=_measure,

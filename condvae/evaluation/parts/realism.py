@@ -159,7 +159,7 @@ def _compared(study: Study, judge: Judge, case: _Case, real: _Real) -> Realism:
 
 PART = Part(
     name="realism",
-    title="Realism",
+    title="Realism of generated images",
     order=80,
     kind=tuple[Realism, ...],
     measure=measure_realism,

@@ -67,7 +67,7 @@ def _similarity(copy: Tensor, real: Tensor) -> Tensor:
 
 PART = Part(
     name="reconstruction",
-    title="Reconstruction",
+    title="Reconstruction of test images",
     order=10,
     kind=Reconstruction,
     measure=_measure,

@@ -96,7 +96,7 @@ def _mean_pair_correlation(values: Tensor, protocol: str) -> Measurement:
 
 PART = Part(
     name="styles",
-    title="Styles",
+    title="Style and label in z",
     order=50,
     kind=Styles,
     measure=_measure,

@@ -12,6 +12,7 @@ const SIDE = 200; // pixels of the pad
 
 export const texts = {
   en: {
+    "generate-how": "The image follows from a label and a latent vector z, which sets the style.",
     "pad": "Latent plane of z0 and z1: drag or use the arrow keys",
     "pad-how": "z0 (horizontal) and z1 (vertical): drag or use the arrow keys",
     "label-at-z": "Label {0} at this z",
@@ -23,6 +24,7 @@ export const texts = {
     "random": "Random z",
   },
   ko: {
+    "generate-how": "이미지는 레이블과 스타일을 정하는 잠재 벡터 z로 결정됩니다.",
     "pad": "z0과 z1의 잠재 평면: 끌거나 화살표 키로 움직입니다",
     "pad-how": "z0(가로)과 z1(세로): 끌거나 화살표 키로 움직입니다",
     "label-at-z": "이 z에서의 레이블 {0}",
@@ -46,6 +48,7 @@ export async function mount(root, model, t, loaded) {
   });
   const { box, sort } = latentControls(model, t);
   fill(root,
+    h("p", {}, t("generate-how")),
     h("div", { className: "columns" },
       h("div", { className: "controls" }, labelChoice(model, t), attributeControls(model, t), model.latent === 2 ? pad(model, t) : null, box, draws(model, t)),
       h("div", { className: "shown" }, large, support,
