@@ -235,6 +235,7 @@ def test_public_surface() -> None:
         "Dataset",
         "Evaluation",
         "LabelledImages",
+        "LatentMap",
         "ModelConfig",
         "Study",
         "TrainingConfig",
@@ -242,14 +243,18 @@ def test_public_surface() -> None:
         "encode",
         "fit",
         "generate",
+        "grids",
         "interpolate",
         "load",
         "load_data",
         "load_mixture",
         "load_recipe",
+        "nearest",
         "reconstruct",
         "restyle",
         "resume",
+        "save_figure",
+        "tiles",
     ]
     for name in condvae.__all__:
         assert getattr(condvae, name).__doc__

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from condvae.cli.options import Command
+from condvae.cli.options import Command, add_out
 
 SHOWN = 10  # images of each class on the contact sheet
 
@@ -27,7 +27,7 @@ def fetch(arguments: Namespace) -> None:
 
 def _info_options(parser: ArgumentParser) -> None:
     _fetch_options(parser)
-    parser.add_argument("--out", type=Path, help=f"contact sheet, {SHOWN} images a class (default: SOURCE.png)")
+    add_out(parser, f"contact sheet, {SHOWN} images of each class (default: SOURCE.png)")
 
 
 def info(arguments: Namespace) -> None:

@@ -1,12 +1,11 @@
 """evaluate, figure and report: how good a model is."""
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from typing import Any
 
 from condvae.cli.interrupts import continuable
-from condvae.cli.options import Command, add_device, add_label, add_prior, add_run, add_z
-from condvae.errors import ConfigError
+from condvae.cli.options import Command, add_device, add_label, add_out, add_prior, add_run, add_z
+from condvae.errors import ConfigError, unknown
 
 ALL = "all"
 
@@ -79,7 +78,7 @@ def _figure_options(parser: ArgumentParser) -> None:
     add_z(parser)
     add_prior(parser, "where latent vectors are drawn from")
     add_device(parser)
-    parser.add_argument("--out", type=Path, help="file ending in .png or .svg (default: RUN/figures/NAME.png)")
+    add_out(parser, "file ending in .png or .svg (default: RUN/figures/NAME.png)")
     width = max(map(len, FIGURES))
     parser.epilog = "figures:\n" + "\n".join(
         f"  {name:<{width}}  {one.caption.partition('. ')[0].rstrip('.')}" for name, one in FIGURES.items()
@@ -91,9 +90,11 @@ def figure(arguments: Namespace) -> None:
 
     Example: condvae figure compare pretrained --label 4 9 --z -3 3 --z 0 0 --out compare.svg
     """
-    from condvae.report.figures import draw_figure
+    from condvae.report.figures import FIGURES, draw_figure
     from condvae.report.plots import require_format, save_figure
 
+    if arguments.name not in FIGURES:  # before the pretrained run is copied
+        raise ConfigError(unknown("figure", arguments.name, FIGURES))
     if arguments.out:
         require_format(arguments.out)
     study = _study(arguments)

@@ -4,12 +4,12 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from condvae.cli.interrupts import continuable
-from condvae.cli.options import Command, add_device
+from condvae.cli.options import Command, add_device, add_out, add_seed
 
 
 def _options(parser: ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, default=Path("runs/paper"), help="run folder (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: %(default)s)")
+    add_out(parser, "run folder (default: %(default)s)", default=Path("runs/paper"))
+    add_seed(parser)
     add_device(parser)
 
 

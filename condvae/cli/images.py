@@ -9,8 +9,10 @@ from condvae.cli.options import (
     add_attributes,
     add_device,
     add_label,
+    add_out,
     add_prior,
     add_run,
+    add_seed,
     add_z,
     attributes_of,
 )
@@ -22,23 +24,21 @@ def _generate_options(parser: ArgumentParser) -> None:
     add_run(parser)
     add_label(parser, "one label or several; leave it out for a model without labels")
     parser.add_argument("--count", type=int, default=1, help="number of images of each label (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: %(default)s)")
+    add_seed(parser)
     add_z(parser)
     parser.add_argument(
         "--pair", action="store_true", help="pair labels and latent vectors one to one, instead of crossing them"
     )
     parser.add_argument(
-        "--sample", action="store_true", help="draw the pixels from p(x|z,y); without it, images are its means"
+        "--sample",
+        action="store_true",
+        help="draw the pixels from p(x|z,y) (default: images are the means of p(x|z,y))",
     )
     add_prior(parser, "where latent vectors are drawn from")
     add_attributes(parser)
     add_device(parser)
-    parser.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        help="new folder for PNG files in a folder for each label, or a path ending in .npz for arrays",
-    )
+    text = "new folder for PNG files in a folder for each label, or a path ending in .npz for arrays"
+    add_out(parser, text, required=True)
 
 
 def generate(arguments: Namespace) -> None:
@@ -74,9 +74,7 @@ def _encode_options(parser: ArgumentParser) -> None:
     parser.add_argument("--label", metavar="LABEL", help="the label of all images, if their folders do not say it")
     add_attributes(parser)
     add_device(parser)
-    parser.add_argument(
-        "--out", type=Path, required=True, help="new file ending in .npz with the arrays mean, stddev, labels, files"
-    )
+    add_out(parser, "new file ending in .npz with the arrays mean, stddev, labels, files", required=True)
 
 
 def encode(arguments: Namespace) -> None:

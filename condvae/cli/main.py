@@ -23,7 +23,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Returns:
-        The exit status: 0, 1 for a mistake that the message explains, 2 for wrong usage, 130 after Ctrl-C.
+        The exit status: 0, 1 for a mistake that the message explains, 130 after Ctrl-C.
+
+    Raises:
+        SystemExit: the help of a command is printed (exit status 0), or the usage is wrong (exit status 2).
     """
     given = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -83,8 +86,9 @@ def _tree() -> ArgumentParser:
         if first not in NESTED:
             commands.add_parser(command.name, help=_summary(command), **_texts(command))
     for first, text in NESTED.items():
-        usage = f"condvae {first} COMMAND ..."
-        _add_nested(first, commands.add_parser(first, help=text, description=text, usage=usage))
+        prog = f"condvae {first}"
+        nested = commands.add_parser(first, prog=prog, usage=f"{prog} COMMAND ...", help=text, description=text)
+        _add_nested(first, nested)
     return parser
 
 

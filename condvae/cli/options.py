@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import cleandoc
+from pathlib import Path
 from typing import Any, cast
 
 from condvae.config import Z_PRIORS
@@ -128,6 +129,16 @@ def add_prior(parser: ArgumentParser, text: str) -> None:
     parser.add_argument(
         "--prior", choices=Z_PRIORS, default=Z_PRIORS[0], help=f"{text}: {which} (default: %(default)s)"
     )
+
+
+def add_seed(parser: ArgumentParser) -> None:
+    """--seed, of all random numbers."""
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: %(default)s)")
+
+
+def add_out(parser: ArgumentParser, text: str, **options: Any) -> None:
+    """--out, where the result is written."""
+    parser.add_argument("--out", type=Path, help=text, **options)
 
 
 def add_device(parser: ArgumentParser) -> None:

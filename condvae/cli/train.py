@@ -10,6 +10,10 @@ from condvae.errors import ConfigError
 
 RECIPE = "paper"
 AUTO = "auto"  # the device that Lightning chooses
+LOGGER_HELP = (
+    "one or several of Lightning's loggers, such as lightning.pytorch.loggers.WandbLogger. They are added to "
+    "metrics.csv, which every run has. True adds TensorBoard if it is installed, and False adds none"
+)
 USAGE = "condvae train [--recipe NAME|FILE.yaml] [--data SOURCE] [--out RUN] [--resume RUN] [any setting]"
 
 
@@ -68,7 +72,11 @@ def settings_parser(argv: Sequence[str]) -> Any:
     from condvae.training.trainer import add_trainer_options
 
     parser = SettingsParser(
-        prog="condvae train", usage=USAGE, description=COMMAND.text, formatter_class=RawDescriptionHelpFormatter
+        prog="condvae train",
+        usage=USAGE,
+        description=COMMAND.text,
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # otherwise `--rec fast` would be accepted, but `_chosen` would not see it
     )
     parser.add_argument("--recipe", default=RECIPE, help=f"one of {', '.join(recipe_names())}, or a YAML file")
     parser.add_argument("--list-recipes", action="store_true", help="print all recipes with their times and figures")
@@ -79,6 +87,7 @@ def settings_parser(argv: Sequence[str]) -> Any:
     parser.add_class_arguments(ModelConfig, "model", instantiate=False)
     parser.add_class_arguments(TrainingConfig, "training", instantiate=False)
     add_trainer_options(parser)
+    parser._option_string_actions["--trainer.logger"].help = LOGGER_HELP
     base = _base(_chosen(argv))
     parser.set_defaults(dotted({"data": base.data, "model": vars(base.model), "training": vars(base.training)}))
     try:

@@ -12,6 +12,7 @@ from condvae.cli.options import RENAMED
 from condvae.evaluation.part import RENAMED as RENAMED_PARTS
 from tests.conftest import Cli
 
+WRONG_USAGE = 2  # the exit status of argparse
 SENTENCE = 25  # characters that a sentence about a command has at least
 
 
@@ -120,17 +121,71 @@ def test_an_old_spelling_is_answered_with_the_new_one(old: str, command: Cli, tm
 
 
 @pytest.mark.parametrize("old", RENAMED_PARTS)
-def test_an_old_name_of_a_part_is_answered_with_the_new_one(old: str, command: Cli) -> None:
+def test_an_old_name_of_a_part_is_answered_with_the_new_one(
+    old: str, command: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     message = command.fails("evaluate", "pretrained", "--only", old)
     assert f"'{old}'" in message
     assert f"'{RENAMED_PARTS[old]}'" in message
+    assert not list(tmp_path.iterdir()), "the pretrained run is not copied"
 
 
-def test_an_abbreviated_option_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["generate", "pretrained", "--lab", "3", "--out", "x"], "unrecognized arguments: --lab"),
+        (["train", "--rec", "fast"], "unrecognized arguments: --rec"),
+        (["train", "--model.lat", "3"], "unrecognized arguments: --model.lat"),
+        (["train", "--model.latent", "many"], "model.latent"),
+        (["data", "--out", "x"], "condvae data: error: "),
+        (["generate", "pretrained"], "the following arguments are required: --out"),
+        (["figure", "style", "pretrained", "--device", "tpu"], "invalid choice: 'tpu'"),
+    ],
+)
+def test_wrong_usage(
+    argv: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Options are taken in full only, by train as well, whose parser is jsonargparse's."""
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as caught:
-        cli.main(["generate", "pretrained", "--lab", "3", "--out", "x"])
-    assert caught.value.code == 2
-    assert "unrecognized arguments: --lab" in capsys.readouterr().err
+        cli.main(argv)
+    assert caught.value.code == WRONG_USAGE
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("argv", "place", "how"),
+    [
+        (
+            ["generate", "pretrained", "--out", "x"],
+            "inference.bulk.generate_files",
+            "Run the same command again to continue.",
+        ),
+        (
+            ["encode", "pretrained", "y", "--out", "x.npz"],
+            "inference.bulk.encode_files",
+            "Run the same command again to continue.",
+        ),
+        (["evaluate", "pretrained"], "evaluation.evaluate.evaluate", "What was measured is kept."),
+        (["train", "--out", "x"], "training.fit.fit", "No training was begun."),
+    ],
+)
+def test_ctrl_c_says_how_to_continue(
+    argv: list[str], place: str, how: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch
+) -> None:
+    def interrupt(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    import condvae.evaluation.evaluate
+    import condvae.inference.bulk
+    import condvae.training.fit  # noqa: F401  (imported before parts of it are replaced)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(f"condvae.{place}", interrupt)
+    assert cli.main(argv) == cli.INTERRUPTED
+    assert f"Interrupted. {how}" in capsys.readouterr().err
 
 
 def test_what_the_operating_system_refuses_is_no_traceback(command: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

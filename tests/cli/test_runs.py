@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import condvae
+from benchmarks.explorer import free_port
 from condvae.cli import main as cli
 from condvae.config import Config, ModelConfig, TrainingConfig
 from condvae.data.dataset import Dataset
@@ -68,6 +69,19 @@ def test_commands_that_write_into_a_run_copy_the_one_that_ships(
     assert f"Written: {Path('runs/pretrained/figures/compare.png')}" in output
     assert (tmp_path / "runs" / "pretrained" / "figures" / "compare.png").is_file()
     assert {path: path.stat().st_mtime_ns for path in SHIPPED.iterdir()} == before
+
+
+def test_a_mistake_in_the_name_of_a_figure_copies_nothing(tmp_path: Path, command: Cli, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "There is no figure 'styel'. Did you mean 'style'?" in command.fails("figure", "styel", "pretrained")
+    assert not list(tmp_path.iterdir())
+
+
+def test_explore_opens_the_model_that_ships_if_no_run_is_named(command: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = []
+    monkeypatch.setattr("condvae.explorer.server.serve", lambda study, name, *_: served.append((study.run.path, name)))
+    command("explore", "--port", free_port())
+    assert served == [(SHIPPED, "pretrained")]
 
 
 def test_the_choices_of_evaluate(mnist: Dataset, tmp_path: Path, command: Cli) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from condvae.cli.main import main
 from condvae.config import load_recipe, recipe_names, recipe_notes
 from condvae.run import Run
 from tests.conftest import Cli
@@ -27,6 +28,13 @@ def test_settings_and_device_are_kept_in_the_run(tmp_path: Path, command: Cli) -
     assert config.model.latent == 3
     assert config.trainer["accelerator"] == "cpu"
     assert config.training == load_recipe("fast").training
+
+
+def test_the_help_says_that_loggers_are_added(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "They are added to metrics.csv, which every run has." in text
 
 
 @pytest.mark.parametrize(

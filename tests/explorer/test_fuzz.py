@@ -12,7 +12,7 @@ from condvae.evaluation.study import Study
 from condvae.explorer.server import make_api
 from condvae.explorer.session import Session
 
-FEW, MANY = 4, 40  # examples of each route and kind of request
+FEW, MANY = 4, 100  # examples of each route and kind of request
 NOTHING_GIVEN = ("model", "evidence")  # routes that take nothing which could be malformed
 ROUTES = [
     ("GET", "model"),

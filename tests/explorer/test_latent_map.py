@@ -105,7 +105,7 @@ def test_heat_maps_measure_the_images(plane: LatentMap) -> None:
     assert 0 <= values["confidence"].min() < values["confidence"].max() <= 1
     centre = plane.codes.means[plane.codes.labels == 7].mean(0, True)
     assert plane.overlay("confidence", centre, "7", {}) > plane.overlay("confidence", centre * 0 + 30, "7", {})
-    with pytest.raises(InputError, match="There is no measure 'beauty'. Choose from: confidence, slant"):
+    with pytest.raises(InputError, match=r"There is no measure 'beauty'\. Choose from: confidence, slant"):
         plane.overlay("beauty", z, "7", {})
 
 
@@ -116,7 +116,7 @@ def test_grids_to_compare_labels_at(plane: LatentMap) -> None:
     assert plane.grid("grid")[0].shape == (49, 2)
     draws, _ = plane.grid("draws")
     assert (draws == plane.grid("draws")[0]).all()
-    with pytest.raises(InputError, match="There is no grid 'circle'. Choose from: figure, grid, draws"):
+    with pytest.raises(InputError, match=r"There is no grid 'circle'\. Choose from: figure, grid, draws"):
         plane.grid("circle")
 
 

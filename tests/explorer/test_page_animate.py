@@ -21,7 +21,8 @@ def test_animations_play_and_are_saved(visit: Callable) -> None:
     assert becomes(lambda: page.locator(at("animate", "img")).evaluate("image => image.naturalWidth") >= SIDE)
     with page.expect_download() as download:
         page.get_by_role("button", name=re.compile("GIF")).click()
-    assert Image.open(download.value.path()).n_frames == 9 * 3 + 1
+    with Image.open(download.value.path()) as film:
+        assert film.n_frames == 9 * 3 + 1
     with page.expect_download() as download:
         page.get_by_role("button", name=re.compile("MP4")).click()
     assert b"ftyp" in Path(download.value.path()).read_bytes()[:12]

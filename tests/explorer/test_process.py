@@ -31,11 +31,13 @@ def test_the_examples_of_the_documentation_run(address: str, tmp_path: Path, mon
     ]
     assert json.loads(answers[0])["latent"] == 2
     assert json.loads(answers[1])["shape"] == [2, 1, 28, 28]
-    assert Image.open("threes.png").height == 28
+    with Image.open("threes.png") as threes:
+        assert threes.height == 28
     assert len(json.loads(answers[3])["z"]) == 2
     (python,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     exec(compile(python, "docs/explorer.md", "exec"), {})
-    assert Image.open("restyled.png").size == (2 * 28 + 2, 28)
+    with Image.open("restyled.png") as restyled:
+        assert restyled.size == (2 * 28 + 2, 28)
 
 
 def test_gradio_gives_no_file_away(address: str, run: Run, tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """A stand-in for a GPU: tensors that claim to be on another device, and refuse to be mixed with tensors of the CPU."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map, tree_map_only
 
+Model = TypeVar("Model", bound=nn.Module)
 DEVICE = torch.device("meta")
 COPIES = {torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default}
 INDEXED = {torch.ops.aten.index.Tensor, torch.ops.aten.index_put_.default}  # a GPU takes positions from the CPU
@@ -62,3 +63,13 @@ def computed(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     if func._schema.name.endswith("_"):
         return args[0]
     return tree_map(lambda one: Elsewhere(one) if goes_there and isinstance(one, Tensor) else one, found)
+
+
+def moved(model: Model) -> Model:
+    """The model on the other device, as new parameters: overwriting the data of the old ones would keep their type."""
+    before = torch.__future__.get_overwrite_module_params_on_conversion()
+    torch.__future__.set_overwrite_module_params_on_conversion(True)
+    try:
+        return model.to(DEVICE)
+    finally:
+        torch.__future__.set_overwrite_module_params_on_conversion(before)

@@ -14,7 +14,7 @@ from condvae.inference.mixture import fit_mixture
 from condvae.model.cvae import CVAE
 from condvae.model.devices import find_device
 from condvae.schema import Attribute, Schema
-from tests.inference.elsewhere import DEVICE, Elsewhere, PretendDevice
+from tests.inference.elsewhere import DEVICE, Elsewhere, PretendDevice, moved
 
 SCHEMA = Schema((3, 5, 7), ("a", "b"), (Attribute("size", (), 2.0, 0.5, 1.0, 3.0),))
 LARGEST_ROUNDING = 1  # of 255: the same operations, in another order
@@ -39,16 +39,6 @@ def models(request: pytest.FixtureRequest) -> Iterator[tuple[CVAE, CVAE]]:
         assert there.device == DEVICE
         assert all(isinstance(parameter, Elsewhere) for parameter in there.parameters())
         yield here, there
-
-
-def moved(model: CVAE) -> CVAE:
-    """The model on the other device, as new parameters: overwriting the data of the old ones would keep their type."""
-    before = torch.__future__.get_overwrite_module_params_on_conversion()
-    torch.__future__.set_overwrite_module_params_on_conversion(True)
-    try:
-        return model.to(DEVICE)
-    finally:
-        torch.__future__.set_overwrite_module_params_on_conversion(before)
 
 
 def test_operations_give_the_same_arrays_on_any_device(models: tuple[CVAE, CVAE]) -> None:

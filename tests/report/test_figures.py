@@ -1,6 +1,8 @@
 """Every figure through the command line, as PNG and SVG, with its options and its mistakes."""
 
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from condvae.inference.inputs import as_conditions
 from condvae.model.cvae import CVAE
 from condvae.model.saving import save_model
 from condvae.report.figures import FIGURES, draw_figure
+from condvae.report.gallery import codes
 from condvae.report.gallery.images import GRID
 from condvae.run import Run
 from condvae.training.fit import fit
@@ -168,5 +171,33 @@ def test_styles_from_the_mixture(bars: Dataset, tmp_path: Path) -> None:
         np.stack(shown(draw_figure("style", study, "left", prior="mixture"))) == expected.transpose(0, 2, 3, 1)
     ).all()
     assert (np.stack(shown(draw_figure("style", study, ["left"]))) != expected.transpose(0, 2, 3, 1)).any()
-    with pytest.raises(ConfigError, match="--z sets the latent vectors, and --prior draws them. Give one of the two"):
+    with pytest.raises(ConfigError, match=r"--z sets the latent vectors, and --prior draws them\. Give one of the two"):
         draw_figure("style", study, z=[[0, 0]], prior="mixture")
+
+
+def test_one_label_may_be_given_alone(study: Study) -> None:
+    alone, listed = (shown(draw_figure("style", study, label)) for label in ("8", ["8"]))
+    assert all((one == other).all() for one, other in zip(alone, listed, strict=True))
+    with pytest.raises(ConfigError, match=r"There is no prior 'mix'\. Did you mean 'mixture'"):
+        draw_figure("style", study, prior="mix")
+
+
+def test_t_sne_shows_progress_and_stays_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from sklearn.manifold import TSNE
+
+    points = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    advanced: list[int] = []
+
+    @contextmanager
+    def progress(*_: object) -> Iterator[Callable[[int], None]]:
+        yield advanced.append
+
+    monkeypatch.setattr(codes, "progress", progress)
+    found = codes._embedded(points)
+    assert sum(advanced) == codes.TSNE_ITERATIONS
+    assert len(advanced) > 10, "it is shown on the way"
+    assert capsys.readouterr().out == ""
+    expected = TSNE(2, perplexity=(len(points) - 1) / 3, init="random", random_state=0).fit_transform(points)
+    assert np.array_equal(found, expected)

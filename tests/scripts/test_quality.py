@@ -2,35 +2,41 @@
 
 import importlib.util
 import json
-from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from condvae.evaluation.reconstruction import Reconstruction
 
 from condvae.evaluation.evaluate import EDITION, Evaluation
 from condvae.evaluation.measurement import Measurement
-from condvae.evaluation.study import BALANCED
+from condvae.evaluation.parts.reconstruction import Reconstruction
+from condvae.evaluation.protocol import BALANCED, Protocol
+from condvae.plain import plain
 from condvae.run import Run
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "quality.py"
 
 
-@pytest.fixture
-def quality(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def loaded() -> ModuleType:
     spec = importlib.util.spec_from_file_location("quality", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def quality(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script, with results in a folder of its own."""
+    module = loaded()
     monkeypatch.setattr(module, "RESULTS", tmp_path)
     return module
 
 
 def test_the_page_has_each_result_and_what_it_must_reach(quality: ModuleType) -> None:
-    assert quality.page()[-2] == "No recipe has been measured with the settings that it has now."
+    assert quality.page()[-2] == "No recipe has been measured with its present settings."
     for seed, mse in ((0, 0.028), (1, 0.030), (2, 0.5)):
-        figure = Measurement(mse, 0.0001, 10_000, "of test images")
-        found = asdict(Evaluation("digest", reconstruction=Reconstruction(figure, figure, None)))
+        figure = Measurement(mse, 0.0001, 10_000, "Of test images.")
+        found = plain(Evaluation("digest", parts={"reconstruction": Reconstruction(figure, figure, None)}))
         config = quality.settings("plane-gaussian", seed).to_dict()
         if seed == 2:
             config["training"]["batch_size"] = 7
@@ -40,12 +46,12 @@ def test_the_page_has_each_result_and_what_it_must_reach(quality: ModuleType) ->
     page = "\n".join(quality.page())
     row = "| `plane-gaussian` | reconstruction MSE | ≤ 0.0295 | 0.029 ± 0.0014 (0.0001) | 0.028, 0.03 | 1 of 2 |"
     assert row in page, "the third is of other settings"
-    assert "- test MSE: of test images (n = 10,000)." in page
+    assert "- test MSE (n = 10,000): Of test images." in page
     assert "| `conv` |" not in page
 
 
 def test_results_by_older_protocols_do_not_count(quality: ModuleType) -> None:
-    found = {**asdict(Evaluation("digest")), "config": quality.settings("conv", 0).to_dict()}
+    found = {**plain(Evaluation("digest")), "config": quality.settings("conv", 0).to_dict()}
     path = quality.RESULTS / "conv-0.json"
     path.write_text(json.dumps(found))
     assert quality.load("conv", 0)
@@ -55,28 +61,35 @@ def test_results_by_older_protocols_do_not_count(quality: ModuleType) -> None:
 
 def test_the_distance_by_its_floor(quality: ModuleType) -> None:
     distances = {"frechet": {"value": 0.6, "error": 0.03, "count": 9}, "frechet_floor": {"value": 0.2, "error": 0.04}}
-    of_means = {"source": "prior", "mode": "mean", "conditions": "given"}
-    found = {
-        "generation": [{**of_means, "mode": "sample"}, {**of_means, "source": "mixture"}, {**of_means, **distances}]
-    }
-    ratio = quality.by_floor(found, "given")
+    of_means = {"prior": "prior", "mode": "mean", "conditions": "given"}
+    found = {"realism": [{**of_means, "mode": "sample"}, {**of_means, "prior": "mixture"}, {**of_means, **distances}]}
+    ratio = quality.by_floor({"parts": found}, "given")
     assert ratio["value"] == pytest.approx(3)
     assert ratio["error"] == pytest.approx(3 * (0.05**2 + 0.2**2) ** 0.5)
-    assert quality.by_floor(found, "none") is None
+    assert quality.by_floor({"parts": found}, "none") is None
 
 
 @pytest.mark.parametrize(
-    ("samples", "source", "usual"), [(500, "prior", True), (5, "prior", False), (500, "mixture", False)]
+    ("samples", "prior", "usual"), [(500, "prior", True), (5, "prior", False), (500, "mixture", False)]
 )
-def test_an_evaluation_with_other_choices_is_refused(
-    quality: ModuleType, tmp_path: Path, samples: int, source: str, usual: bool
+def test_an_evaluation_with_another_protocol_is_refused(
+    quality: ModuleType, tmp_path: Path, samples: int, prior: str, usual: bool
 ) -> None:
-    protocol = f"{samples} importance samples of z for each image, {BALANCED}"
-    one = {"source": source}
-    found = {"score": one, "memorisation": one, "obedience": []}
-    found["likelihood"] = {"nll": {"protocol": f"probability, {protocol}", "count": 1000}}
+    how = f"Probability. {samples} importance samples of z for each image. {BALANCED}"
+    likelihood = {"nll": {"protocol": how, "count": Protocol().images}}
+    found = {
+        "parts": {"classifier_score": {"prior": prior}, "memorisation": {"prior": prior}, "likelihood": likelihood}
+    }
     if usual:
         quality.require_usual(Run(tmp_path), found)
     else:
-        with pytest.raises(SystemExit, match=r"evaluation\.json was measured with other choices than the usual ones"):
+        with pytest.raises(SystemExit, match=r"evaluation\.json was not measured with the default protocol"):
             quality.require_usual(Run(tmp_path), found)
+
+
+def test_the_page_is_what_the_results_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All results in docs/quality have the present layout and settings."""
+    monkeypatch.chdir(SCRIPT.parents[1])
+    module = loaded()
+    assert all(module.load(name, seed) for name in module.GOALS for seed in module.SEEDS)
+    assert "\n".join(module.page()) == module.PAGE.read_text("utf-8")

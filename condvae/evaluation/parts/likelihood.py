@@ -188,7 +188,7 @@ def _active_units(study: Study) -> Measurement:
     with evaluating(study.model):
         y = study.model.conditions(study.test_rows.to(study.model.device)).cpu().double()
     y = torch.cat([y, torch.ones(len(y), 1)], 1)
-    # the part that is linear in the conditions is no sign of use: a learned prior gives unused dimensions a mean by label
+    # The part that is linear in the conditions shows no use: a learned prior gives unused dimensions a mean by label.
     own = means - y @ torch.linalg.lstsq(y, means, driver="gelsd").solution
 
     def active(chosen: Tensor) -> float:
