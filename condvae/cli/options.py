@@ -79,7 +79,8 @@ class CommandParser(ArgumentParser):
         """
         if self.command and not self.is_filled:
             self.is_filled = True
-            self.command.require_extras()
+            if not self.command.takes_all:
+                self.command.require_extras()
             self.command.configure(self)
             self.set_defaults(run=self.command.run)
         return self

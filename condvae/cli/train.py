@@ -38,6 +38,7 @@ def train(arguments: Namespace) -> None:
     if chosen.list_recipes:
         print(recipe_table())
         return
+    COMMAND.require_extras()
 
     from condvae.config import Config
     from condvae.run import Run

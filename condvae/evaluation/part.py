@@ -109,5 +109,5 @@ def find_part(name: str) -> Part:
     if name in known:
         return known[name]
     if name in RENAMED:
-        raise ConfigError(f"The part '{name}' of the evaluation is called '{RENAMED[name]}' now.")
+        raise ConfigError(f"The part '{name}' of the evaluation is called '{RENAMED[name]}' now. Use that name.")
     raise ConfigError(unknown("part of the evaluation", name, known))
