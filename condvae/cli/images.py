@@ -22,12 +22,14 @@ from condvae.errors import ConfigError
 
 def _generate_options(parser: ArgumentParser) -> None:
     add_run(parser)
-    add_label(parser, "one label or several; leave it out for a model without labels")
+    add_label(parser, "one label or several; leave it out for a model without labels or with condition dropout")
     parser.add_argument("--count", type=int, default=1, help="number of images of each label (default: %(default)s)")
     add_seed(parser)
     add_z(parser)
     parser.add_argument(
-        "--pair", action="store_true", help="pair labels and latent vectors one to one, instead of crossing them"
+        "--pair",
+        action="store_true",
+        help="pair labels and latent vectors one to one, instead of drawing all combinations; needs --z",
     )
     parser.add_argument(
         "--sample",
@@ -44,7 +46,7 @@ def _generate_options(parser: ArgumentParser) -> None:
 def generate(arguments: Namespace) -> None:
     """Draw images of the labels that you ask for.
 
-    One or a million images are written as PNG files, or as arrays in .npz files. Each label is drawn at each latent
+    The command writes any number of images, as PNG files or as arrays in .npz files. Each label is drawn at each latent
     vector --z, or --count times at latent vectors that are drawn. An image is the mean of p(x|z,y), or with --sample
     a sample of it. If the command is interrupted, the same command continues it.
 
@@ -71,7 +73,9 @@ def generate(arguments: Namespace) -> None:
 def _encode_options(parser: ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument("images", type=Path, metavar="IMAGES", help="folder of image files, or path ending in .npz")
-    parser.add_argument("--label", metavar="LABEL", help="the label of all images, if their folders do not say it")
+    parser.add_argument(
+        "--label", metavar="LABEL", help="the label of all images, if they are not in a folder for each label"
+    )
     add_attributes(parser)
     add_device(parser)
     add_out(parser, "new file ending in .npz with the arrays mean, stddev, labels, files", required=True)

@@ -21,7 +21,7 @@ Run = Callable[[Namespace], None]
 
 
 class HelpFormatter(RawDescriptionHelpFormatter):
-    """Descriptions as they are, and options in a column that is wide enough for most of them."""
+    """Does not reflow descriptions. The column of options is wide enough for most of them."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=32)
@@ -63,7 +63,7 @@ class Command:
 class CommandParser(ArgumentParser):
     """The parser of a command, which gets its arguments when it is first used.
 
-    Options are taken in full only, so that a new option breaks no script.
+    Abbreviated options are refused, because a new option could make them ambiguous.
     """
 
     def __init__(self, *, command: Command | None = None, **options: Any) -> None:
@@ -108,42 +108,42 @@ def refuse_old_spellings(arguments: Sequence[str]) -> None:
 
 
 def add_run(parser: ArgumentParser) -> None:
-    """RUN, a run folder or "pretrained"."""
+    """Add RUN, a run folder or "pretrained"."""
     text = "folder of a finished run, such as runs/paper, or pretrained for the model that ships with condvae"
     parser.add_argument("run_folder", metavar="RUN", help=text)
 
 
 def add_label(parser: ArgumentParser, text: str) -> None:
-    """--label, one or several."""
+    """Add the option --label, one label or several."""
     parser.add_argument("--label", nargs="+", metavar="LABEL", help=text)
 
 
 def add_z(parser: ArgumentParser) -> None:
-    """--z, latent vectors."""
+    """Add the option --z, latent vectors."""
     text = "a latent vector, one number for each latent dimension. Repeat the option for several vectors"
     parser.add_argument("--z", nargs="+", type=float, action="append", metavar="Z", help=text)
 
 
 def add_prior(parser: ArgumentParser, text: str) -> None:
-    """--prior, where latent vectors are drawn from."""
-    which = "prior is the model's own, mixture the mixture that 'condvae evaluate' fits to its codes"
+    """Add the option --prior, where latent vectors are drawn from."""
+    which = "prior is the model's own, mixture is the Gaussian mixture that 'condvae evaluate' fits to its codes"
     parser.add_argument(
         "--prior", choices=Z_PRIORS, default=Z_PRIORS[0], help=f"{text}: {which} (default: %(default)s)"
     )
 
 
 def add_seed(parser: ArgumentParser) -> None:
-    """--seed, of all random numbers."""
+    """Add the option --seed."""
     parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: %(default)s)")
 
 
 def add_out(parser: ArgumentParser, text: str, **options: Any) -> None:
-    """--out, where the result is written."""
+    """Add the option --out, the path of the result."""
     parser.add_argument("--out", type=Path, help=text, **options)
 
 
 def add_device(parser: ArgumentParser) -> None:
-    """--device, the device to compute on."""
+    """Add the option --device."""
     from condvae.model.devices import DEVICES
 
     text = "device to compute on; auto takes a GPU if there is one (default: %(default)s)"
@@ -151,7 +151,7 @@ def add_device(parser: ArgumentParser) -> None:
 
 
 def add_attributes(parser: ArgumentParser) -> None:
-    """--attributes, conditions beside the label. `attributes_of` reads them."""
+    """Add the option --attributes, conditions beside the label. `attributes_of` reads them."""
     text = "values of the model's conditions beside the label, such as slant=0.5"
     parser.add_argument("--attributes", nargs="+", action="extend", metavar="NAME=VALUE", default=[], help=text)
 

@@ -14,7 +14,7 @@ from condvae.errors import ConfigError, DataError, unknown
 from condvae.schema import Attribute, Schema
 
 Positions = NDArray[np.int64] | slice
-READ = 10_000  # images that are read at once by what goes through all of them
+READ = 10_000  # images of a chunk, in loops over all images
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Values:
     measured: bool = False
 
     def describe(self, name: str) -> Attribute:
-        """What a model must know of the attribute; of numbers the mean, standard deviation, 1st and 99th percentile."""
+        """What a model must know of the attribute: classes, or mean, standard deviation, 1st and 99th percentile."""
         if self.classes:
             return Attribute(name, self.classes)
         low, high = np.quantile(self.values, (0.01, 0.99))
@@ -45,8 +45,8 @@ class Values:
 class LabelledImages:
     """Images with one label each.
 
-    Code that uses them reads them with `batches`, `take` and `pixels`, so that it also works for images that do not
-    fit into memory.
+    Code outside of this room reads them with `batches`, `take` and `pixels` and never as a whole, so that it does not
+    depend on where the images are kept.
 
     Attributes:
         images: uint8 (N, C, H, W), from 0 (black) to 255 (white).
@@ -88,7 +88,7 @@ class LabelledImages:
 
     @property
     def kinds(self) -> dict[str, tuple[str, ...]]:
-        """The classes of each attribute. Empty for numbers."""
+        """The classes of each attribute. An attribute with numeric values has none."""
         return {name: column.classes for name, column in self.attributes.items()}
 
     @property
@@ -149,7 +149,7 @@ class Dataset:
         source: the name of its source, such as "mnist". `load_data(source)` loads the same data set.
         train: the images to train on.
         test: the images to measure on.
-        validation: images held out from training, to choose settings by. None if there are none.
+        validation: images held out from training, used to choose settings. None if there are none.
 
     Raises:
         DataError: the parts differ in shape, classes or attributes.
@@ -174,7 +174,7 @@ class Dataset:
                     )
 
     def digest(self, *settings: Any) -> str:
-        """A name for results computed from these images with some settings. It depends on the content alone."""
+        """A hash of images, labels, classes and settings. It names results in the cache."""
         found = hashlib.sha256(repr((settings, self.train.classes, self.train.shape)).encode())
         for part in (self.train, self.test):
             for start in range(0, len(part), READ):

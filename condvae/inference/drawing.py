@@ -26,7 +26,7 @@ class Drawing:
         attributes: the other conditions of the model by name, one value for all labels or one for each label.
         z: latent vectors, (Z,) or (V, Z). Drawn if left out.
         count: the number of images of each label, if latent vectors are drawn.
-        pair: pair labels and latent vectors one to one, instead of crossing them.
+        pair: pair labels and latent vectors one to one, instead of drawing all combinations.
         sample: draw pixels from p(x|z,y), instead of taking its mean.
         seed: makes the draw repeatable.
         prior: where latent vectors are drawn from; see `draw`.

@@ -42,7 +42,7 @@ def generate(
 ) -> NDArray[np.uint8]:
     """Draw images: `count` images of each label, or each label at each latent vector z.
 
-    An image is the mean of p(x|z,y), or with `sample` a sample of it.
+    An image is the mean of p(x|z,y). If `sample` is true, it is drawn from p(x|z,y).
 
     Args:
         model: a trained model.
@@ -52,14 +52,15 @@ def generate(
             with condition dropout can draw without them.
         z: latent vectors, (Z,) or (V, Z). They are drawn if left out.
         count: the number of images of each label, if latent vectors are drawn.
-        pair: pair labels and latent vectors one to one, instead of crossing them.
+        pair: pair labels and latent vectors one to one, instead of drawing all combinations.
         sample: draw the pixels from p(x|z,y), instead of taking its mean.
         seed: makes the draw repeatable.
         prior: where latent vectors are drawn from: "prior" for the model's own prior, or an object such as
             `condvae.load_mixture(run)`.
 
     Returns:
-        uint8 (L * count, C, H, W) or (L * V, C, H, W), all images of the first label first. With `pair` (L, C, H, W).
+        uint8 (L * count, C, H, W) or (L * V, C, H, W), all images of the first label first. With `pair`, one image for
+        each pair.
 
     Raises:
         InputError: an argument does not fit the model, or arguments do not fit each other.
@@ -79,8 +80,8 @@ def encode(
         model: a trained model.
         images: uint8 (B, C, H, W), or floats in [0, 1]. (B, H, W) is accepted if C is 1.
         label: the label of each image, or one for all. Leave it out for a model without labels.
-        attributes: the other conditions of the model by name, one value for each image or one for all. What is left
-            out and can be measured of images is measured.
+        attributes: the other conditions of the model by name, one value for each image or one for all. Attributes that
+            are not given are measured, if they can be measured of images.
 
     Returns:
         float32 (B, Z).
@@ -139,7 +140,7 @@ def restyle(
 def interpolate(
     model: CVAE, label: Label, z: ArrayLike, *, attributes: Attributes | None = None, steps: int = 10
 ) -> NDArray[np.uint8]:
-    """Draw the images along a path: from stop to stop, z and the condition vector change linearly.
+    """Draw the images along a path: z and the condition vector change linearly between neighbouring stops.
 
     Args:
         model: a trained model.

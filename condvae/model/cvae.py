@@ -32,8 +32,8 @@ class Bound(NamedTuple):
     """The evidence lower bound of each image and its two parts, (B,) each, in the unit of the likelihood (nats).
 
     Attributes:
-        value: the objective that training maximises. With one sample it is reconstruction - beta * divergence, after
-            free bits.
+        value: the objective that training maximises. With one sample it is reconstruction - beta * divergence, with the
+            penalty for free bits included.
         reconstruction: the expectation of log p(x|z,y), estimated with the samples of z.
         divergence: KL(q(z|x,y) || p(z|y)), in closed form if there is one, otherwise estimated with the samples.
     """
@@ -69,7 +69,7 @@ class CVAE(nn.Module):
         self.prior = _named("prior", config.prior, PRIORS)(self.conditions.width, config.latent)
         self.likelihood = _named("likelihood", config.likelihood, LIKELIHOODS)(decoder)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # for faster convolutions
-        # in a list, because a module would be registered twice
+        # PyTorch would register a module again, and a list prevents that
         self._leaf = [next(module for module in self.modules() if module._parameters)]
 
     @property
@@ -93,7 +93,10 @@ class CVAE(nn.Module):
         return self.likelihood(z, self.conditions(given))
 
     def observe(self, x: Tensor) -> Tensor:
-        """Images as the likelihood sees them: unchanged, or binarised with each pixel as the probability of a 1."""
+        """Images as the likelihood sees them. If it is binary, each pixel becomes 1 with a probability of its value.
+
+        Otherwise images are unchanged.
+        """
         return torch.bernoulli(x) if self.likelihood.binary else x
 
     def elbo(self, x: Tensor, given: Tensor, beta: float = 1.0, free_bits: float = 0.0, samples: int = 1) -> Bound:
@@ -105,10 +108,11 @@ class CVAE(nn.Module):
         Args:
             x: images as the likelihood sees them, float (B, C, H, W) in [0, 1].
             given: conditions (B, D), or labels (B,).
-            beta: weight of the KL term. If it is 0, the term is not computed and is reported as 0.
-            free_bits: KL divergence, in nats averaged over the batch, that each latent dimension may have at no cost
-                (Kingma et al., https://arxiv.org/abs/1606.04934). A divergence that is only known as a whole may have
-                Z times as much.
+            beta: weight of the KL term. If it is 0 and there is one sample, the term is not computed and is reported
+                as 0.
+            free_bits: KL divergence of each latent dimension, in nats averaged over the batch, below which it is not
+                penalised (Kingma et al., https://arxiv.org/abs/1606.04934). If only the total is known, the limit is Z
+                times as large. It applies to the bound with one sample only.
             samples: K, the number of samples of z for each image.
         """
         if samples > 1:
@@ -130,7 +134,7 @@ class CVAE(nn.Module):
         return Bound(value, reconstruction, parts.sum(1))
 
     def sampled(self, x: Tensor, given: Tensor, samples: int) -> tuple[Tensor, Tensor]:
-        """log p(x|z,y) and log q(z|x,y) - log p(z|y) at K samples z of q for each image: (K, B) each.
+        """Two tensors, (K, B) each: log p(x|z,y), and log q(z|x,y) - log p(z|y), at K samples z of q for each image.
 
         Their difference is the logarithm of the importance weights. The mean of the weights is an unbiased estimate
         of p(x|y).

@@ -15,6 +15,7 @@ from torch.distributions import Bernoulli, Distribution, Independent, Normal
 from condvae.model.distributions import ContinuousBernoulli, SquaredError, soft_clamp
 
 LOG_SIGMA = (-6.0, 3.0)
+PER_GREY_LEVEL = log(255) / log(2)  # bits by which a density over [0, 1] exceeds one over grey levels
 
 
 class Likelihood(nn.Module, ABC):
@@ -27,7 +28,8 @@ class Likelihood(nn.Module, ABC):
         binary: whether it is a likelihood of images binarised at random, with each pixel as the probability of a 1.
         unbounded: whether samples can lie outside of [0, 1]. They are clipped to be images.
         sigmoid_mean: whether the mean image is a sigmoid of what the decoder gives.
-        offset: what bits per dimension add to -log_prob / (C H W log 2), so that a density is per grey level.
+        offset: what bits per dimension add to -log_prob / (C H W log 2). PER_GREY_LEVEL for a density of pixels in
+            [0, 1], and 0 for a probability.
     """
 
     measures: ClassVar[str]
@@ -35,7 +37,7 @@ class Likelihood(nn.Module, ABC):
     binary: ClassVar[bool] = False
     unbounded: ClassVar[bool] = False
     sigmoid_mean: ClassVar[bool] = True
-    offset: ClassVar[float] = log(255) / log(2)
+    offset: ClassVar[float] = 0.0
 
     def __init__(self, decoder: nn.Module) -> None:
         super().__init__()
@@ -65,6 +67,7 @@ class GaussianLikelihood(Likelihood):
 
     measures = "density of grey pixels by Gaussians over all real numbers"
     unbounded = True
+    offset = PER_GREY_LEVEL
 
     def __init__(self, decoder: nn.Module) -> None:
         super().__init__(decoder)
@@ -81,7 +84,6 @@ class BernoulliLikelihood(Likelihood):
 
     measures = "probability of binarised images"
     binary = True
-    offset = 0.0
 
     def forward(self, z: Tensor, y: Tensor) -> Distribution:
         return Independent(Bernoulli(logits=self.decoder(z, y).float(), validate_args=False), 3, validate_args=False)
@@ -92,6 +94,7 @@ class ContinuousBernoulliLikelihood(Likelihood):
 
     measures = "density of grey pixels by continuous Bernoullis over [0, 1]"
     sigmoid_mean = False
+    offset = PER_GREY_LEVEL
 
     def forward(self, z: Tensor, y: Tensor) -> Distribution:
         return Independent(ContinuousBernoulli(self.decoder(z, y).float()), 3, validate_args=False)

@@ -1,7 +1,8 @@
 """The batches, the loss, and what is logged.
 
-Everything random in an epoch (the order of the images, dropout, sampling) is derived from the seed and the number of
-the epoch alone. A run that was interrupted and resumed therefore ends with the same weights as one that was not.
+The random numbers of an epoch (the order of the images, dropout, sampling) depend only on the seed, the number of the
+epoch and the number of the process. Weights, optimiser, schedule and counters are in the checkpoint. On a CPU, a run
+that was interrupted and resumed therefore ends with the same weights as one that was not.
 """
 
 import time
@@ -195,4 +196,5 @@ class CVAEModule(pl.LightningModule):
 
 
 def _loader(batches: Batches, order: Iterable[Tensor]) -> DataLoader[Any]:
+    # a generator of its own, because a DataLoader draws a seed from the global one
     return DataLoader(batches, sampler=order, batch_size=None, generator=torch.Generator())

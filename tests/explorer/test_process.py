@@ -31,8 +31,8 @@ def test_the_examples_of_the_documentation_run(address: str, tmp_path: Path, mon
     ]
     assert json.loads(answers[0])["latent"] == 2
     assert json.loads(answers[1])["shape"] == [2, 1, 28, 28]
-    with Image.open("threes.png") as threes:
-        assert threes.height == 28
+    with Image.open("three.png") as three:
+        assert three.size == (28, 28)
     assert len(json.loads(answers[3])["z"]) == 2
     (python,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     exec(compile(python, "docs/explorer.md", "exec"), {})

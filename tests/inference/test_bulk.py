@@ -92,7 +92,7 @@ def test_interrupted_it_goes_on_and_ends_with_the_same_images(
     with monkeypatch.context() as patch:
         patch.setattr(Job, "write_archive", interrupted)
         assert cli.main([str(argument) for argument in arguments]) == 130
-    assert "Call the same command again to continue." in command.capsys.readouterr().err
+    assert "Run the same command again to continue." in command.capsys.readouterr().err
     before = [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("images-*.npz"))]
     assert len(before) == 2
     assert "Drew 3,400 images" in command(*arguments)
@@ -152,7 +152,7 @@ def test_a_source_that_grew_is_another_job(run: Run, mnist: Dataset, tmp_path: P
     arguments = ["encode", run.path, folder, "--out", tmp_path / "codes.npz"]
     command(*arguments)
     folder_of(mnist.test.images[:4], ["7"] * 4, folder)
-    assert "was made with files = " in command.fails(*arguments)
+    assert "the files there were made with files = " in command.fails(*arguments)
 
 
 def test_labels_that_cannot_be_folders(bars: Dataset, tmp_path: Path, command: Cli) -> None:
@@ -180,7 +180,7 @@ def test_what_is_there_is_not_mixed_with_other_images(run: Run, tmp_path: Path, 
     for out in (tmp_path / "images", tmp_path / "images.npz"):
         command("generate", run.path, "--label", 3, "--out", out)
         message = command.fails("generate", run.path, "--label", 3, "--seed", 1, "--out", out)
-        assert "was made with seed = 0, not 1. Choose another --out." in message
+        assert "were made with seed = 0, not 1. Choose another --out." in message
     (tmp_path / "images.json").write_text("damaged")
     assert "cannot be read" in command.fails("generate", run.path, "--label", 3, "--out", tmp_path / "images.npz")
     (tmp_path / "images.json").unlink()

@@ -105,7 +105,7 @@ def test_the_commands_draw_from_it(run: Run, tmp_path: Path, command: Cli) -> No
     assert np.array_equal(drawn, expected)
     assert not np.array_equal(drawn, others)
     twice = ["generate", run.path, "--label", 3, "--z", 0, 0, "--prior", "mixture", "--out", tmp_path / "new"]
-    assert "z sets the latent vectors, and prior draws them. Give one of the two" in command.fails(*twice)
+    assert "--prior draws latent vectors, and --z sets them. Give one of the two" in command.fails(*twice)
 
 
 def test_kept_in_the_run(

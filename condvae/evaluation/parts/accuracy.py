@@ -17,10 +17,12 @@ from condvae.progress import progress
 
 @dataclass(frozen=True)
 class Accuracy(Section):
-    """Conditional accuracy: the share of images that the judge classifies as their label, by where z is from.
+    """Conditional accuracy: the share of images that the judge classifies as their label.
+
+    It is measured for four sources of z.
 
     Attributes:
-        encoded: z are the codes of training images of the same label.
+        encoded: z is the code of a training image of the same label.
         gaussian: z from one Gaussian for each class, fitted to these codes.
         mixture: z from the ex-post mixture.
         prior: z from the prior.

@@ -17,14 +17,14 @@ from condvae.inference.batched import decode
 class Control(Section):
     """How well a requested attribute agrees with the attribute measured of the image.
 
-    `error`, `offset` and `spread` are in the unit of the attribute: slant the tangent of an angle, thickness and width
-    pixels, ink fully inked pixels.
+    `error`, `offset` and `spread` are in the unit of the attribute. Slant is the tangent of an angle, thickness and
+    width are in pixels, and ink is in fully inked pixels.
 
     Attributes:
         name: the attribute.
         prior: where z is drawn from, "prior" or "mixture".
         correlation: correlation of requested and measured values.
-        within: the same within labels, because labels differ in their attributes.
+        within: the correlation after the mean of each label is subtracted, because labels differ in their attributes.
         error: mean absolute difference.
         offset: mean difference, measured minus requested.
         spread: mean absolute deviation of the requested values from their mean, to compare the error with.

@@ -27,9 +27,8 @@ BOUND, OWN, OTHERS = 11, 12, 13  # distinguish the seeds of samples of z
 class Classifier(Section):
     """The model as a classifier: it chooses the label under which an image is most probable.
 
-    An estimated likelihood is a lower bound. It is lower where the posterior fits badly, as under a wrong label, which
-    the posterior never saw in training. With few samples the true label therefore wins more often than with exact
-    likelihoods.
+    An estimated likelihood is a lower bound. In training the posterior gets true labels only. It fits badly under other
+    labels, and the estimate is then lower.
 
     Attributes:
         accuracy: share of test images for which the model chooses the true label.
@@ -52,14 +51,14 @@ class Nats(Section):
     Attributes:
         measures: what the likelihood is a probability or a density of.
         bound: minus the evidence lower bound.
-        reconstruction: its term -log p(x|z,y).
-        divergence: its term KL(q(z|x,y) || p(z|y)).
-        dimensions: the KL divergence of each latent dimension. A flow prior has no such divergences, and a Gaussian
-            fitted to the codes of each label takes its place.
+        reconstruction: the reconstruction term of the bound, -log p(x|z,y).
+        divergence: the KL term of the bound, KL(q(z|x,y) || p(z|y)).
+        dimensions: the KL divergence of each latent dimension. For a flow prior it is measured against a Gaussian that
+            is fitted to the codes of each label.
         active_units: the number of latent dimensions that are in use.
         nll: -log p(x|y).
         bits: the same in bits per dimension.
-        marginal: -log p(x), over the labels. None if there are not several labels, or if there are other conditions.
+        marginal: -log p(x), summed over all labels. None if there is one label only, or if there are other conditions.
         classifier: the model as a classifier. None if there are not several labels.
     """
 

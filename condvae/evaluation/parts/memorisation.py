@@ -19,14 +19,15 @@ class Memorisation(Section):
     """Distances to the nearest training image, as root mean square differences of pixels.
 
     Decoder means are smoother than images, and therefore nearer to any image. So generated images are compared with
-    reconstructions of test images, which are as smooth, and cannot be copies.
+    reconstructions of test images, which are about as smooth, and whose images are not in the training set.
 
     Attributes:
         prior: where z is drawn from, "prior" or "mixture".
         generated: distances of generated images.
         real: distances of test images.
         reconstructed: distances of the reconstructions of these test images.
-        copies: share of generated images with a distance below the 1st percentile of the reconstructions.
+        copies: share of generated images with a distance below the 1st percentile of the reconstructions. About 1% is
+            expected without copying.
     """
 
     prior: str

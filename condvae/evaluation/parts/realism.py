@@ -1,4 +1,4 @@
-"""Generated images compared with real ones: whether they have their label, look real, and are as diverse."""
+"""Generated images compared with real ones: whether they have their label, look real, and are as diverse as these."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -43,16 +43,15 @@ class Realism(Section):
     Attributes:
         prior: where z is drawn from, "prior" or "mixture".
         mode: the "mean" of p(x|z,y), or a "sample" of it.
-        conditions: "given", or "none" for a model without conditions or the null condition of one with condition
-            dropout.
+        conditions: "given", or "none" if no condition is given.
         accuracy: share of images that the judge classifies as their label. None if no label is given.
         frechet: Frechet distance to the test images.
         frechet_floor: Frechet distance of the same number of training images to the test images.
         kernel: kernel distance to the test images.
         kernel_floor: kernel distance of the same number of training images to the test images.
-        precision: share of generated images that lie among real ones.
-        recall: share of real images that lie among generated ones.
-        density: how densely real images lie around generated ones. It is 1 for real images.
+        precision: share of generated images within the 5-neighbour ball of a real image.
+        recall: share of real images within the 5-neighbour ball of a generated image.
+        density: how densely real images lie around generated ones. It is about 1 for real images.
         coverage: share of real images with a generated image nearby.
     """
 

@@ -1,4 +1,4 @@
-"""Whether z carries the style alone: label and style are apart, and all labels share the styles."""
+"""Whether z predicts the label, and whether two labels have the same style at the same z."""
 
 from dataclasses import dataclass, field
 
@@ -23,7 +23,7 @@ class Styles(Section):
     """Whether z contains the label, which the model is given anyway, and whether labels look alike at the same z.
 
     Attributes:
-        probe: accuracy of a linear classifier of the label from z. At the chance level, z does not contain the label.
+        probe: accuracy of a linear classifier of the label from z. At the chance level, it finds no label in z.
         chance: accuracy of always choosing the most frequent label.
         slant: correlation of slant between two labels at the same z. None if there are fewer than two labels.
         ink: the same for ink.
