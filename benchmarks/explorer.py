@@ -92,13 +92,12 @@ def write_run(recipe: str, folder: Path) -> Path:
 def served(run: Path | None) -> Iterator[tuple[str, int]]:
     """The explorer of a run or of the pretrained model, started as a user starts it: its address and its process id."""
     port = free_port()
-    process = subprocess.Popen(explore(run, port), stdout=subprocess.PIPE, text=True)
-    try:
-        answered(port, process)
-        yield f"http://127.0.0.1:{port}", process.pid
-    finally:
-        process.kill()
-        process.wait()
+    with subprocess.Popen(explore(run, port), stdout=subprocess.DEVNULL) as process:
+        try:
+            answered(port, process)
+            yield f"http://127.0.0.1:{port}", process.pid
+        finally:
+            process.kill()
 
 
 def explore(run: Path | None, port: int) -> list[str]:
