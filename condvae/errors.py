@@ -14,8 +14,6 @@ with exit status 1. A traceback means a bug in condvae.
 """
 
 from collections.abc import Iterable
-from difflib import get_close_matches
-from importlib.util import find_spec
 
 EXTRAS = {
     "train": ("lightning", "jsonargparse", "pytorch_optimizer"),
@@ -58,6 +56,8 @@ class TrainingError(CondvaeError):
 
 def unknown(what: str, value: str, known: Iterable[str]) -> str:
     """A message for a name that is not in a list: the nearest name, then all of them."""
+    from difflib import get_close_matches
+
     names = sorted(known)
     near = get_close_matches(value, names, n=1)
     suggestion = f" Did you mean '{near[0]}'?" if near else ""
@@ -74,6 +74,8 @@ def require_extra(extra: str, what: str) -> None:
     Raises:
         MissingExtraError: one is missing; the message has the line that installs it.
     """
+    from importlib.util import find_spec  # here, because `condvae --help` would wait for it
+
     missing = [name for name in EXTRAS[extra] if find_spec(name) is None]
     if missing:
         raise MissingExtraError(

@@ -16,7 +16,6 @@ from condvae.cli.options import (
     add_z,
     attributes_of,
 )
-from condvae.config import Z_PRIORS
 from condvae.errors import ConfigError
 
 
@@ -52,6 +51,8 @@ def generate(arguments: Namespace) -> None:
 
     Example: condvae generate pretrained --label 3 --count 16 --out threes
     """
+    from condvae.config import Z_PRIORS
+
     if arguments.count < 1:
         raise ConfigError(f"--count must be at least 1, got {arguments.count}.")
     if arguments.z and arguments.count != 1:

@@ -12,8 +12,9 @@ from condvae.errors import CondvaeError, ConfigError, unknown
 INTERRUPTED = 130
 GROUPS = (experiment, train, images, evaluation, explorer, data)
 COMMANDS: dict[str, Command] = {command.name: command for group in GROUPS for command in group.COMMANDS}
-NESTED = {"data": "Fetch a data set, or say what is in it."}  # the first words of commands of two words
-EPILOG = (
+NESTED = {name.split()[0] for name in COMMANDS if " " in name}  # the first words of commands of two words
+TITLE = "Conditional variational autoencoders for labelled images: any label, in any style."
+END = (
     "'condvae COMMAND --help' explains a command with an example. 'condvae --version' prints the version.\n"
     "Begin with: condvae explore"
 )
@@ -54,16 +55,15 @@ def _run(arguments: list[str]) -> None:
 
         print(f"condvae {version('condvae')}")
         return
-    parser = _tree()
     if not arguments or arguments[0] in ("-h", "--help"):
-        parser.print_help()
+        print(_overview())
         return
     _require_command(arguments)
-    refuse_old_spellings(arguments)
     if arguments[0] in NESTED and (len(arguments) == 1 or arguments[1] in ("-h", "--help")):
-        _nested(arguments[0]).print_help()
+        print(_overview(arguments[0]))
         return
-    parsed: Any = parser.parse_args(arguments)
+    refuse_old_spellings(arguments)
+    parsed: Any = _tree().parse_args(arguments)
     parsed.run(parsed)
 
 
@@ -72,38 +72,31 @@ def _explained(arguments: list[str]) -> list[str]:
     return [*arguments[1:], "--help"] if arguments[:1] == ["help"] else arguments
 
 
+def _overview(first: str = "") -> str:
+    """All commands in a line each, or those that begin with a word.
+
+    It does not come from the parsers, because making all of them would take a quarter of the time of `condvae --help`.
+    """
+    shown = [command for command in COMMANDS.values() if command.name.startswith(first)]
+    lines = [f"  {command.name:<12}{command.text.splitlines()[0]}" for command in shown]
+    usage = " ".join(filter(None, ("usage: condvae", first, "COMMAND ...")))
+    return "\n".join([TITLE, "", usage, "", "commands:", *lines, "", END])
+
+
 def _tree() -> ArgumentParser:
     """The parser of all commands. Each command gets its arguments when it is chosen."""
-    parser = CommandParser(
-        prog="condvae",
-        usage="condvae COMMAND ...",
-        description="Conditional variational autoencoders for labelled images: any label, in any style.",
-        epilog=EPILOG,
-    )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=CommandParser)
+    parser = CommandParser(prog="condvae")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=CommandParser)
+    nested = {first: commands.add_parser(first, prog=f"condvae {first}") for first in NESTED}
+    inner = {
+        first: one.add_subparsers(metavar="COMMAND", required=True, parser_class=CommandParser)
+        for first, one in nested.items()
+    }
     for command in COMMANDS.values():
-        first = command.name.split()[0]
-        if first not in NESTED:
-            commands.add_parser(command.name, help=_summary(command), **_texts(command))
-    for first, text in NESTED.items():
-        prog = f"condvae {first}"
-        nested = commands.add_parser(first, prog=prog, usage=f"{prog} COMMAND ...", help=text, description=text)
-        _add_nested(first, nested)
+        first, _, second = command.name.partition(" ")
+        parsers_of = inner[first] if second else commands
+        parsers_of.add_parser(second or first, **_texts(command))
     return parser
-
-
-def _nested(first: str) -> ArgumentParser:
-    parser = CommandParser(prog=f"condvae {first}", usage=f"condvae {first} COMMAND ...", description=NESTED[first])
-    _add_nested(first, parser)
-    return parser
-
-
-def _add_nested(first: str, parser: ArgumentParser) -> None:
-    inner = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=CommandParser)
-    for command in COMMANDS.values():
-        words = command.name.split()
-        if words[0] == first:
-            inner.add_parser(words[1], help=_summary(command), **_texts(command))
 
 
 def _texts(command: Command) -> dict[str, Any]:
@@ -114,10 +107,6 @@ def _own_parser(command: Command) -> ArgumentParser:
     if command.takes_all:
         return train.settings_parser([])
     return CommandParser(**_texts(command)).fill()
-
-
-def _summary(command: Command) -> str:
-    return command.text.splitlines()[0]
 
 
 def _require_command(arguments: list[str]) -> None:

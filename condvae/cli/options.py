@@ -2,12 +2,10 @@
 
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from inspect import cleandoc
 from pathlib import Path
-from typing import Any, cast
+from textwrap import dedent
+from typing import Any, NamedTuple, cast
 
-from condvae.config import Z_PRIORS
 from condvae.errors import ConfigError, require_extra
 
 # Old spellings of options, with what to write now.
@@ -27,9 +25,8 @@ class HelpFormatter(RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=32)
 
 
-@dataclass(frozen=True)
-class Command:
-    """A command.
+class Command(NamedTuple):
+    """A command. It is no dataclass, because those take 5 ms to import, which `condvae --help` would wait for.
 
     Attributes:
         name: its name, of one or two words.
@@ -48,7 +45,8 @@ class Command:
     @property
     def text(self) -> str:
         """What the command does, and an example."""
-        return cleandoc(self.run.__doc__ or "")
+        first, _, rest = (self.run.__doc__ or "").partition("\n")
+        return f"{first}\n{dedent(rest).rstrip()}"
 
     def require_extras(self) -> None:
         """Make sure that the extras of the command are installed.
@@ -126,6 +124,8 @@ def add_z(parser: ArgumentParser) -> None:
 
 def add_prior(parser: ArgumentParser, text: str) -> None:
     """Add the option --prior, where latent vectors are drawn from."""
+    from condvae.config import Z_PRIORS
+
     which = "prior is the model's own, mixture is the Gaussian mixture that 'condvae evaluate' fits to its codes"
     parser.add_argument(
         "--prior", choices=Z_PRIORS, default=Z_PRIORS[0], help=f"{text}: {which} (default: %(default)s)"

@@ -81,7 +81,7 @@ class Drawing:
         rows = _crossed(self.rows, start, stop, self.each)
         if self.vectors is None:
             z = draw(self.model, rows, self.seed, start, self.prior)
-        elif self.pair:
+        elif self.pair or len(self.rows) == 1:
             z = self.vectors[start:stop]
         elif len(self.vectors) == 1:
             z = self.vectors.expand(stop - start, -1)
@@ -107,4 +107,6 @@ class Drawing:
 
 def _crossed(rows: Tensor, start: int, stop: int, each: int) -> Tensor:
     """Rows `start` to before `stop` of a table in which each row (D,) is repeated."""
-    return rows.expand(stop - start, -1) if len(rows) == 1 else rows[torch.arange(start, stop) // each]
+    if len(rows) == 1:
+        return rows if stop - start == 1 else rows.expand(stop - start, -1)
+    return rows[torch.arange(start, stop) // each]
