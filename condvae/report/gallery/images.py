@@ -96,12 +96,12 @@ def _names(vectors: NDArray[np.float32]) -> list[str]:
 
 STYLE = FigureRecord(
     _style,
-    f"One label at different latent vectors z. z carries the style. {DRAWN}",
+    f"One label at different latent vectors z. {DRAWN}",
     options=("label", "z", "prior"),
 )
 COMPARE = FigureRecord(
     _compare,
-    f"Two labels at the same latent vectors z. The labels share the style. {DRAWN}",
+    f"Two labels at the same latent vectors z. {DRAWN}",
     options=("label", "z", "prior"),
 )
 ATTRIBUTES = FigureRecord(
