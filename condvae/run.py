@@ -17,7 +17,7 @@ import yaml
 
 from condvae.config import Config
 from condvae.errors import CondvaeError, RunError
-from condvae.files import replacing, storing, write_text
+from condvae.files import replacing, sha256, storing, write_text
 from condvae.progress import announce
 
 FORMAT = 1
@@ -49,15 +49,22 @@ class Run:
         Commands that write into a run use it, so that nothing is written into the installed package.
 
         Raises:
+            RunError: runs/pretrained holds something else.
             StorageError: the copy cannot be written.
         """
         if self.path != SHIPPED:
             return self
+        copy = Run(COPY)
         if not COPY.exists():
             announce(f"Copying the pretrained model to {COPY}")
             with storing(COPY):
-                shutil.copytree(SHIPPED, COPY)
-        return Run(COPY)
+                temporary = COPY.with_name(f".{COPY.name}.part")
+                shutil.rmtree(temporary, ignore_errors=True)
+                shutil.copytree(SHIPPED, temporary)
+                temporary.rename(COPY)
+        if not copy.weights.is_file() or sha256(copy.weights) != sha256(self.weights):
+            raise RunError(f"{COPY} exists and does not hold the pretrained model of this version. Move it away.")
+        return copy
 
     @property
     def checkpoint(self) -> Path:

@@ -35,6 +35,8 @@ def train(arguments: Namespace) -> None:
     """
     argv = arguments.arguments
     chosen = _chosen(argv)
+    if chosen.resume == "":
+        raise ConfigError("--resume needs a run folder, got ''. Write --resume RUN.")
     if chosen.list_recipes:
         print(recipe_table())
         return
@@ -51,7 +53,7 @@ def train(arguments: Namespace) -> None:
     config = Config.from_dict({**parts, "trainer": trainer})
     out = Path(chosen.resume or settings["out"] or f"runs/{Path(chosen.recipe).stem}")
     try:
-        if chosen.resume:
+        if chosen.resume is not None:
             _require_same(_base(chosen), config, settings)
             resume(out, config.trainer)
         else:

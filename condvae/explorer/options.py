@@ -2,6 +2,7 @@
 
 import socket
 from dataclasses import dataclass
+from math import inf
 
 from condvae.errors import ConfigError, StorageError
 
@@ -41,8 +42,8 @@ class Options:
             raise ConfigError(f"--port must be from 1 to {MAX_PORT}, got {self.port}.")
         if self.max_images < 1:
             raise ConfigError(f"--max-images must be at least 1, got {self.max_images}.")
-        if self.max_megabytes <= 0:
-            raise ConfigError(f"--max-megabytes must be more than 0, got {self.max_megabytes:g}.")
+        if not 0 < self.max_megabytes < inf:
+            raise ConfigError(f"--max-megabytes must be a number above 0, got {self.max_megabytes:g}.")
 
     @property
     def address(self) -> str:

@@ -151,7 +151,7 @@ class Session:
         """The reconstruction of an image, (1, C, H, W), and the image with new labels, (B, C, H, W); all if None."""
         wanted = self.model.conditions.classes if new_label is None else new_label
         rows = found.row
-        if wanted:
+        if new_label is not None or wanted:
             self._allowed(len(wanted) if isinstance(wanted, Sequence) and not isinstance(wanted, str) else 1)
             targets = as_conditions(self.model, wanted, self.model.conditions.typical)
             rows = with_changes(self.model, found.row.expand(len(targets), -1), targets[:, 0].long(), None)

@@ -71,9 +71,10 @@ def generate_files(
     drawing = Drawing(
         model, label, attributes=attributes, z=z, count=count, pair=pair, sample=sample, seed=seed, prior=source
     )
-    names = [""] if label is None else [model.conditions.classes[int(row)] for row in drawing.rows[:, 0]]
+    rows = drawing.rows
+    names = [""] * len(rows) if label is None else [model.conditions.classes[int(row)] for row in rows[:, 0]]
     if out.suffix != ".npz":
-        _require_folder_names(names)
+        _require_folder_names(names, pair)
     settings = {**_settings(run, drawing, names), **({"attributes": dict(attributes)} if attributes else {})}
     job = Job(out, settings, drawing.total, _shard(model), "Drawing images")
 
@@ -171,14 +172,15 @@ def _settings(run: Run, drawing: Drawing, names: list[str]) -> dict[str, Any]:
     }
 
 
-def _require_folder_names(names: Sequence[str]) -> None:
+def _require_folder_names(names: Sequence[str], pair: bool) -> None:
     """Refuse labels that cannot be folders beside each other, on any operating system."""
+    if pair and len(names) > len(set(names)):
+        raise InputError(
+            "--pair draws a label several times, which have no folder each. Write to a path ending in .npz."
+        )
     for number, name in enumerate(names):
         if name.casefold() in (other.casefold() for other in names[:number]):
-            raise InputError(
-                f"The label '{name}' is given twice. Name each label once; --count says how many images. With --pair, "
-                "write to a path ending in .npz."
-            )
+            raise InputError(f"The label '{name}' is given twice. Name each label once; --count says how many images.")
         if set(name) & set('/\\:*?"<>|') or name != name.strip(". "):
             raise InputError(f"The label '{name}' cannot be the name of a folder. Write to a path ending in .npz.")
 

@@ -13,6 +13,7 @@ from condvae.inference.inputs import Attributes, Label, as_conditions, as_vector
 from condvae.model.cvae import CVAE
 from condvae.seeds import seeded
 
+MAX_COUNT = 10**12  # images of each label
 SAMPLED = 1  # distinguishes the seeds of pixels from those of latent vectors
 
 
@@ -54,8 +55,8 @@ class Drawing:
         prior: str | nn.Module = MODEL_PRIOR,
     ) -> None:
         self.model, self.sample, self.seed, self.prior = model, sample, seed, prior
-        if count < 1:
-            raise InputError(f"count must be at least 1, got {count}.")
+        if not 1 <= count <= MAX_COUNT:
+            raise InputError(f"count must be from 1 to {MAX_COUNT:,}, got {count}.")
         require_seed(seed)
         self.rows = as_conditions(model, label, attributes)
         self.vectors = None if z is None else as_vectors(model, z)

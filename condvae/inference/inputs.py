@@ -29,7 +29,7 @@ def as_conditions(model: CVAE, label: Label, attributes: Attributes | None = Non
     Raises:
         InputError: a label or an attribute is not possible, unknown or missing, or their numbers differ.
     """
-    conditions, values = model.conditions, dict(attributes or {})
+    conditions, values = model.conditions, _without_label(attributes)
     if label is not None:
         values["label"] = label
     _require_known(model, values)
@@ -45,7 +45,7 @@ def with_changes(model: CVAE, rows: Tensor, label: Label, attributes: Attributes
     Raises:
         InputError: as `as_conditions`.
     """
-    wanted, changes = rows.clone(), dict(attributes or {})
+    wanted, changes = rows.clone(), _without_label(attributes)
     if label is not None:
         changes["label"] = label
     _require_known(model, changes)
@@ -61,7 +61,7 @@ def conditions_of(model: CVAE, x: Tensor, label: Label, attributes: Attributes |
     Raises:
         InputError: as `as_conditions`.
     """
-    values = dict(attributes or {})
+    values = _without_label(attributes)
     for variable in model.conditions.variables:
         if variable.name in MEASURES and variable.name not in values:
             values[variable.name] = torch.cat([MEASURES[variable.name](unit(part)) for part in x.split(MEASURED)])
@@ -136,6 +136,13 @@ def common_size(sizes: Mapping[str, int]) -> int:
         listed = " and ".join(f"{size} {name}" for name, size in several.items())
         raise InputError(f"The numbers do not match: {listed}. Give one for all, or the same number of each.")
     return max(several.values(), default=1)
+
+
+def _without_label(attributes: Attributes | None) -> dict[str, Any]:
+    values = dict(attributes or {})
+    if "label" in values:
+        raise InputError(f"attributes sets the label to {values['label']!r}. Give it as label instead.")
+    return values
 
 
 def _require_known(model: CVAE, values: Mapping[str, Any]) -> None:

@@ -81,6 +81,8 @@ class Archive:
         if not self.parts:
             raise InputError(f"There is no {path}, nor {path.stem}-00000.npz beside it. Name a file that is there.")
         self.ends = np.cumsum([self._count(file) for file in self.parts])
+        if not self.ends[-1]:
+            raise InputError(f"{self.parts[0]} has no images; at least one is needed.")
         self.files = [file.name for file in self.parts]
         self.opened: tuple[Path, Arrays] | None = None
 

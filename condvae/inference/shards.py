@@ -85,7 +85,9 @@ class Job:
 
     def _done(self) -> int:
         if not self.record.exists():
-            require_empty(self._file(0) if self.is_archive else self.out)
+            numbered = [self._file(start) for start in range(0, self.total, self.shard)]
+            for path in {self.out, *numbered} if self.is_archive else {self.out}:
+                require_empty(path)
             return 0
         try:
             before = json.loads(self.record.read_text("utf-8"))

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from condvae.errors import ConfigError, InputError, unknown
 from condvae.schema import Attribute, Schema
 
+LONG = 20  # digits, more than any number of classes has
+
 
 class Conditions(nn.Module):
     """Rows of conditions (B, D) to condition vectors (B, Y).
@@ -90,7 +92,9 @@ def class_index(kind: str, given: str | SupportsIndex, classes: Sequence[str]) -
     """
     if isinstance(given, str) and given in classes:
         return classes.index(given)
-    if isinstance(given, str) and given.isdecimal() and int(given) < len(classes):  # from a command line or a file
+    if (
+        isinstance(given, str) and given.isdecimal() and len(given) < LONG and int(given) < len(classes)
+    ):  # from a command line or a file
         return int(given)
     if isinstance(given, SupportsIndex) and 0 <= operator.index(given) < len(classes):
         return operator.index(given)

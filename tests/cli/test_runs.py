@@ -30,6 +30,8 @@ from tests.conftest import Cli
         (["--label", "3", "--count", "5", "--z", "1", "1"], "Give one of the two"),
         (["--label", "3", "--prior", "mixture", "--z", "1", "1"], "Give one of the two"),
         (["--label", "3", "--pair"], "there is no z"),
+        (["--label", "3", "--count", "9" * 20], "count must be from 1 to 1,000,000,000,000"),
+        (["--label", "3" * 5000], "There is no label"),
         (["--label", "3", "4", "4", "--pair", "--z", "1", "1", "--z", "0", "0"], "The numbers do not match"),
     ],
 )
@@ -82,6 +84,23 @@ def test_explore_opens_the_model_that_ships_if_no_run_is_named(command: Cli, mon
     monkeypatch.setattr("condvae.explorer.server.serve", lambda study, name, *_: served.append((study.run.path, name)))
     command("explore", "--port", free_port())
     assert served == [(SHIPPED, "pretrained")]
+
+
+def test_another_folder_is_not_taken_for_the_model_that_ships(
+    tmp_path: Path, command: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "pretrained").mkdir(parents=True)
+    message = command.fails("report", "pretrained")
+    assert "does not hold the pretrained model of this version. Move it away" in message
+
+
+def test_pairs_without_labels_and_pairs_in_folders(tmp_path: Path, command: Cli, run: Run) -> None:
+    vectors = ["--z", 0, 0, 0, "--z", 1, 1, 1]
+    command("generate", run.path / "autoencoder", "--pair", *vectors, "--out", tmp_path / "pairs.npz")
+    assert np.load(tmp_path / "pairs.npz")["labels"].tolist() == ["", ""]
+    once = ["generate", "pretrained", "--label", 3, "--pair", "--z", 0, 0, "--z", 1, 1]
+    assert "--pair draws a label several times" in command.fails(*once, "--out", tmp_path / "folder")
 
 
 def test_the_choices_of_evaluate(mnist: Dataset, tmp_path: Path, command: Cli) -> None:

@@ -44,6 +44,7 @@ def test_the_help_says_that_loggers_are_added(capsys: pytest.CaptureFixture[str]
         (["--model.latent", "0"], "model.latent must be at least 1, got 0"),
         (["--model.likelihood", "gausian"], "There is no likelihood 'gausian'. Did you mean 'gaussian'?"),
         (["--data", "mnits"], "There is no data source 'mnits'. Did you mean 'mnist'?"),
+        (["--resume", ""], "--resume needs a run folder, got ''"),
         (["--resume", "missing"], "missing is not a run folder: it has no config.yaml"),
         (["--resume", "pretrained", "--model.latent", "3"], "--resume continues a run with its own settings"),
     ],

@@ -86,6 +86,8 @@ def test_encoding_and_restyling(client: TestClient, model: CVAE, mnist: Dataset)
     assert (np.array(answer["images"][1]) == condvae.restyle(model, image, label, "9")[0]).all()
     assert (np.array(answer["reconstruction"]) == condvae.reconstruct(model, image, label)[0]).all()
     assert (np.array(answer["prepared"]) == image[0]).all()
+    zero = client.post("/api/v1/restyle", json={"image": as_text(image[0, 0]), "label": 7, "new_label": 0}).json()
+    assert (np.array(zero["images"][0]) == condvae.restyle(model, image, 7, "0")[0]).all(), "0 is a label like others"
     every = client.post("/api/v1/restyle?format=raw", json={"image": as_text(255 - image[0, 0])})
     assert every.headers["x-shape"] == "10,1,28,28"
     assert '"inverted"' in every.headers["x-about"]

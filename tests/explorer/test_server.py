@@ -95,7 +95,8 @@ def test_the_settings_name_no_folder_of_the_server(study: Study, monkeypatch: py
         ({"auth": "nobody"}, r"--auth must be USER:PASSWORD, and neither may be empty"),
         ({"auth": ":secret"}, r"--auth must be USER:PASSWORD, and neither may be empty"),
         ({"max_images": 0}, r"--max-images must be at least 1, got 0"),
-        ({"max_megabytes": -1.0}, r"--max-megabytes must be more than 0, got -1"),
+        ({"max_megabytes": -1.0}, r"--max-megabytes must be a number above 0, got -1"),
+        ({"max_megabytes": float("nan")}, r"--max-megabytes must be a number above 0, got nan"),
     ],
 )
 def test_options_that_are_not_possible(given: dict, message: str) -> None:

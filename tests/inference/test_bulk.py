@@ -297,3 +297,19 @@ def test_images_that_cannot_be_encoded(source: str, message: str, run: Run, tmp_
 def test_latent_vectors_go_to_an_archive(run: Run, tmp_path: Path, command: Cli) -> None:
     message = command.fails("encode", run.path, tmp_path, "--out", tmp_path / "codes")
     assert "--out must end in .npz, the format of latent vectors" in message
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_no_numbered_file_of_somebody_else_is_overwritten(run: Run, tmp_path: Path, command: Cli) -> None:
+    for name in ("images-00001.npz", "images.npz"):
+        (tmp_path / name).write_text("mine")
+        arguments = ["generate", run.path, "--label", 7, "--count", 2500, "--out", tmp_path / "images.npz"]
+        assert f"{name} exists and is not empty" in command.fails(*arguments)
+        assert (tmp_path / name).read_text() == "mine"
+        (tmp_path / name).unlink()
+
+
+def test_an_archive_without_images_is_refused(run: Run, tmp_path: Path, command: Cli) -> None:
+    np.savez(tmp_path / "none.npz", images=np.zeros((0, 1, 28, 28), np.uint8), labels=np.zeros(0, np.int64))
+    message = command.fails("encode", run.path, tmp_path / "none.npz", "--out", tmp_path / "codes.npz")
+    assert "has no images; at least one is needed" in message

@@ -160,7 +160,7 @@ def test_numbers_that_do_not_match(model: CVAE, mnist: Dataset) -> None:
         condvae.generate(model, 3, z=[0, 0], count=2)
     with pytest.raises(InputError, match="There are 2 values of a condition for 3 images"):
         condvae.encode(model, mnist.test.images[:3], [1, 2])
-    with pytest.raises(InputError, match="count must be at least 1, got 0"):
+    with pytest.raises(InputError, match="count must be from 1 to 1,000,000,000,000, got 0"):
         condvae.generate(model, 3, count=0)
     with pytest.raises(InputError, match="list of values of 'label' is empty"):
         condvae.generate(model, [])

@@ -66,6 +66,7 @@ def test_conditions_by_name(mixed: CVAE) -> None:
         ("c", {}, r"There is no label 'c'\. Choose one of a, b"),
         ("a", {"colour": "blue"}, r"There is no colour 'blue'\. Choose one of red, green"),
         ("a", {"siez": 1}, r"There is no attribute 'siez'\. Did you mean 'size'"),
+        ("a", {"label": "b"}, r"attributes sets the label to 'b'\. Give it as label instead"),
         ("a", {"size": "big"}, "The value of 'size' cannot be read as a number"),
         ("a", {"size": float("inf")}, "is not finite"),
         ("a", {"size": []}, "The list of values of 'size' is empty"),
