@@ -61,7 +61,7 @@ def evaluate(arguments: Namespace) -> None:
     study = _study(arguments)
     with continuable("What was measured is kept. Measure the other parts with --only."):
         evaluation = measure(study, arguments.only, protocol)
-    claims = assess(study, evaluation) if evaluation["accuracy"] else []
+    claims = assess(study, evaluation)
     print(summary(evaluation, claims))
     for part in chosen:
         if not evaluation[part.name]:

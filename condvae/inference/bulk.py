@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from condvae.config import Z_PRIORS
 from condvae.errors import InputError
 from condvae.files import sha256, storing, write_bytes
 from condvae.images import contact_sheet, png, read_image
@@ -65,8 +64,6 @@ def generate_files(
     """
     run = Run.find(run)
     model = load(run.path).to(device)
-    if prior not in Z_PRIORS:
-        raise InputError(f"prior must be one of {', '.join(Z_PRIORS)}, got '{prior}'.")
     source = load_mixture(run.path) if prior == MIXTURE else prior
     drawing = Drawing(
         model, label, attributes=attributes, z=z, count=count, pair=pair, sample=sample, seed=seed, prior=source
