@@ -1,12 +1,12 @@
 """Run all benchmarks one after the other: python -m benchmarks [--out FOLDER]"""
 
-from benchmarks import decoding, explorer, profile, quality, scaling, startup, training, tried
+from benchmarks import augmentation, decoding, explorer, packing, profile, quality, scaling, startup, training, tried
 from benchmarks.harness import arguments
 
 
 def main() -> None:
     out = str(arguments(__doc__, None).out)
-    for benchmark in (startup, decoding, training, profile, tried, scaling, quality, explorer):
+    for benchmark in (startup, decoding, packing, training, profile, tried, scaling, quality, explorer, augmentation):
         benchmark.main(["--out", out])
 
 

@@ -18,12 +18,12 @@ import torch
 
 from benchmarks.floor import Floor, linear_layers, seconds_each
 from benchmarks.harness import Tables, Usage, arguments, in_turn, publish, ratio, spread, watched
-from condvae.config import load_recipe
 from condvae.inference.batched import CHUNK, draw_pixels
 from condvae.inference.bulk import encode_files, generate_files
 from condvae.inference.operations import generate
 from condvae.model.cvae import CVAE
 from condvae.model.saving import save_model
+from condvae.recipe import load_recipe
 from condvae.run import Run
 from condvae.schema import Schema
 

@@ -23,9 +23,9 @@ import torch
 
 from benchmarks.decoding import DIGITS
 from benchmarks.harness import arguments, difference, in_turn, publish, resident_mb, spread
-from condvae.config import load_recipe
 from condvae.model.cvae import CVAE
 from condvae.model.saving import save_model
+from condvae.recipe import load_recipe
 from condvae.run import Run
 
 FLAGS = [

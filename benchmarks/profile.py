@@ -13,8 +13,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.harness import WARM_UP, arguments, publish
 from benchmarks.sides import train_recipe
-from condvae.config import load_recipe
 from condvae.data.sources import load_data
+from condvae.recipe import load_recipe
 from condvae.training.module import CVAEModule
 
 GROUPS = {

@@ -13,9 +13,9 @@ from typing import Any
 from benchmarks.clock import Clock
 from benchmarks.harness import Tables, arguments, publish, ratio, spread, watched
 from benchmarks.sides import plain_error, recipe_error, train_plain, train_recipe
-from condvae.config import load_recipe
 from condvae.data.dataset import Dataset
 from condvae.data.sources import load_data
+from condvae.recipe import load_recipe
 
 UNSEEN = {"limit_val_batches": 0}
 

@@ -17,10 +17,11 @@ from benchmarks.floor import Floor, linear_layers, seconds_each
 from benchmarks.harness import arguments, in_turn, publish, spread
 from benchmarks.sides import train_recipe
 from benchmarks.training import per_step
-from condvae.config import Config, load_recipe
+from condvae.config import Config
 from condvae.data.dataset import Dataset
 from condvae.data.sources import load_data
 from condvae.model.cvae import CVAE
+from condvae.recipe import load_recipe
 
 WIDTHS = (0.5, 1, 2, 4)
 LATENTS = (2, 16, 128)

@@ -17,7 +17,8 @@ import torch
 from benchmarks.clock import Clock
 from benchmarks.plain import PlainCVAE, loader
 from condvae.config import Config
-from condvae.data.dataset import Dataset, LabelledImages
+from condvae.data.dataset import Dataset
+from condvae.data.labelled import LabelledImages
 from condvae.images import unit
 from condvae.inference.batched import decode, encode_all
 from condvae.model.cvae import CVAE

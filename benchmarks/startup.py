@@ -11,9 +11,9 @@ from typing import Any
 
 from benchmarks.decoding import DIGITS
 from benchmarks.harness import arguments, difference, in_turn, publish, spread
-from condvae.config import load_recipe
 from condvae.model.cvae import CVAE
 from condvae.model.saving import save_model
+from condvae.recipe import load_recipe
 from condvae.run import Run
 
 PASS, TORCH = "python -c pass", 'python -c "import torch"'

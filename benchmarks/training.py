@@ -19,9 +19,10 @@ from benchmarks.floor import Floor, linear_layers, seconds_each
 from benchmarks.harness import WARM_UP, Tables, arguments, in_turn, publish, step_rows, watched
 from benchmarks.plain import Images
 from benchmarks.sides import train_plain, train_recipe
-from condvae.config import TrainingConfig, load_recipe
+from condvae.config import TrainingConfig
 from condvae.data.sources import load_data
 from condvae.model.cvae import CVAE
+from condvae.recipe import load_recipe
 from condvae.training.module import CVAEModule
 from condvae.training.optimizers import OPTIMIZERS, adam
 

@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from benchmarks.floor import Floor, linear_layers, seconds_each
 from benchmarks.harness import arguments, in_turn, publish, step_rows
 from benchmarks.sides import pixels_and_labels
-from condvae.config import Config, load_recipe
+from condvae.config import Config
 from condvae.data.dataset import Dataset
 from condvae.data.sources import load_data
 from condvae.images import unit
 from condvae.model.cvae import CVAE
+from condvae.recipe import load_recipe
 
 
 class OneDnnProduct(torch.autograd.Function):

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from condvae.config import Config as Config
+    from condvae.config import DataConfig as DataConfig
     from condvae.config import ModelConfig as ModelConfig
     from condvae.config import TrainingConfig as TrainingConfig
-    from condvae.config import load_recipe as load_recipe
     from condvae.data.dataset import Dataset as Dataset
-    from condvae.data.dataset import LabelledImages as LabelledImages
-    from condvae.data.dataset import Values as Values
+    from condvae.data.labelled import LabelledImages as LabelledImages
+    from condvae.data.labelled import Values as Values
     from condvae.data.sources import load_data as load_data
     from condvae.errors import CondvaeError as CondvaeError
     from condvae.evaluation.distances import nearest as nearest
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from condvae.inference.operations import restyle as restyle
     from condvae.model.cvae import CVAE as CVAE
     from condvae.model.saving import load as load
+    from condvae.recipe import load_recipe as load_recipe
     from condvae.report.plots import grids as grids
     from condvae.report.plots import save_figure as save_figure
     from condvae.report.plots import tiles as tiles
@@ -43,14 +44,15 @@ _HOMES = {
     "CVAE": "model.cvae",
     "CondvaeError": "errors",
     "Config": "config",
+    "DataConfig": "config",
     "Dataset": "data.dataset",
     "Evaluation": "evaluation.evaluate",
-    "LabelledImages": "data.dataset",
+    "LabelledImages": "data.labelled",
     "LatentMap": "explorer.latent_map",
     "ModelConfig": "config",
     "Study": "evaluation.study",
     "TrainingConfig": "config",
-    "Values": "data.dataset",
+    "Values": "data.labelled",
     "encode": "inference.operations",
     "fit": "training.fit",
     "generate": "inference.operations",
@@ -59,7 +61,7 @@ _HOMES = {
     "load": "model.saving",
     "load_data": "data.sources",
     "load_mixture": "inference.mixture",
-    "load_recipe": "config",
+    "load_recipe": "recipe",
     "nearest": "evaluation.distances",
     "reconstruct": "inference.operations",
     "restyle": "inference.operations",

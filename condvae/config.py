@@ -1,25 +1,71 @@
 """Settings: frozen dataclasses, each default written once. The defaults are those of the original experiment.
 
-A recipe is a YAML file with the settings that differ from these defaults. Each class checks the values of its own
-settings. Whether the parts of a model fit together is checked where the parts are known, in `condvae.training`.
+Each class checks the values of its own settings. Whether the parts of a model fit together is checked where the parts
+are known, in `condvae.training`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
 from math import inf
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from condvae.errors import ConfigError, unknown
+from condvae.errors import ConfigError
 from condvae.plain import plain, restored
 
 # Ten epochs, as in the experiment. One device, because several would multiply the batch.
 TRAINER = {"max_epochs": 10, "devices": 1}
 Z_PRIORS = ("prior", "mixture")  # where z is drawn from: the model's own prior, or the mixture fitted to its codes
-RECIPES = Path(str(files("condvae"))) / "recipes"
+COLOR_MODES = ("auto", "grayscale", "rgb")
+RESIZES = ("crop", "pad", "stretch")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which images, and how they are prepared and split.
+
+    Args:
+        source: the data source, such as "mnist" or "folder:DIR".
+        image_size: height and width of the images in pixels. If it is empty, images that all have the same size of at
+            most 64 pixels keep it, and others are made 64 pixels on their longer side.
+        color_mode: auto, grayscale or rgb. auto is grayscale if all images are grey.
+        resize: how an image gets the size if its sides have another ratio: crop (cut what is beyond the centre), pad
+            (add borders) or stretch.
+        test_split: share of the images that become test images, of a source that does not name its own. 1 or more is a
+            number of images.
+        validation_split: share of the training images to hold out. The bound is measured on them after each epoch. 1 or
+            more is a number of images. 0 measures the error on the test images instead, as the experiment does. Not
+            used if the source has validation images of its own.
+        seed: seed of these two splits.
+        class_names: the classes in the order of their numbers. For a source whose labels are whole numbers, these are
+            names for them. If it is empty, classes are sorted by name.
+        unlabelled: name of a class folder with images without a label, which are used in training only.
+        skip_damaged: leave out files that cannot be read as images, instead of stopping with an error.
+    """
+
+    source: str = "mnist"
+    image_size: tuple[int, ...] = ()
+    color_mode: str = "auto"
+    resize: str = "crop"
+    test_split: float = 0.1
+    validation_split: float = 0.0
+    seed: int = 0
+    class_names: tuple[str, ...] = ()
+    unlabelled: str = ""
+    skip_damaged: bool = False
+
+    def __post_init__(self) -> None:
+        size = self.image_size
+        require(not size or (len(size) == 2 and min(size) >= 1), "data.image_size", list(size), "a height and a width")
+        for name, known in (("color_mode", COLOR_MODES), ("resize", RESIZES)):
+            value = getattr(self, name)
+            require(value in known, f"data.{name}", f"'{value}'", f"one of {', '.join(known)}")
+        for name in ("test_split", "validation_split"):
+            value = getattr(self, name)
+            whole = "a share below 1, or a number of images"
+            require(0 <= value < inf and (value < 1 or value == int(value)), f"data.{name}", value, whole)
+        require(0 <= self.seed < 2**32, "data.seed", self.seed, "from 0 to 4294967295")
+        names = self.class_names
+        require(len(set(names)) == len(names), "data.class_names", list(names), "a list of different names")
 
 
 @dataclass(frozen=True)
@@ -101,10 +147,17 @@ class TrainingConfig:
             a prior without a KL divergence for each dimension, all dimensions share the sum.
         samples: number of importance samples of z for each image. More than 1 gives the tighter bound of the
             importance weighted autoencoder.
-        validation: number of training images to hold out. The bound is measured on them after each epoch. 0 measures
-            the error on the test images instead, as the experiment does.
-        patience: number of epochs without a better bound on the held-out images after which training stops and keeps
-            its best weights. 0 trains to the end and keeps the last weights.
+        patience: number of measurements in a row without a better bound on the held-out images after which training
+            stops and keeps its best weights. The bound is measured after each epoch, or more rarely if
+            trainer.check_val_every_n_epoch says so. 0 trains to the end and keeps the last weights.
+        checkpoint_every: number of epochs between two checkpoints. The last epoch always has one.
+        balance: how alike the frequencies of the classes become in training, from 0 (as they are in the data) to 1 (all
+            the same). An image of a class with n images is drawn with a weight of n ** -balance. An epoch has as many
+            images as without.
+        flip: probability of mirroring a training image, left to right. 0.5 if the direction has no meaning.
+        shift: largest shift of a training image, as a share of its height and width, in whole pixels. At least 0 and
+            less than 1. The border pixels are repeated.
+        rotate: largest rotation of a training image, in degrees. The border pixels are repeated.
         seed: seed of the initial weights, the order of the images, dropout and sampling.
     """
 
@@ -121,8 +174,12 @@ class TrainingConfig:
     warm_up: float = 0.0
     free_bits: float = 0.0
     samples: int = 1
-    validation: int = 0
     patience: int = 0
+    checkpoint_every: int = 1
+    balance: float = 0.0
+    flip: float = 0.0
+    shift: float = 0.0
+    rotate: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -133,13 +190,16 @@ class TrainingConfig:
         possible = all(0 <= beta < 1 for beta in betas)
         require(possible, "training.adam_betas", list(betas), "two numbers, each at least 0 and less than 1")
         require(0 < self.peak < 1, "training.peak", self.peak, "more than 0 and less than 1")
-        for name in ("beta", "warm_up", "free_bits", "validation", "patience"):
+        for name in ("beta", "warm_up", "free_bits", "patience"):
             require(0 <= getattr(self, name) < inf, f"training.{name}", getattr(self, name), "at least 0")
         require(self.samples >= 1, "training.samples", self.samples, "at least 1")
+        require(self.checkpoint_every >= 1, "training.checkpoint_every", self.checkpoint_every, "at least 1")
+        for name in ("balance", "flip"):
+            require(0 <= getattr(self, name) <= 1, f"training.{name}", getattr(self, name), "from 0 to 1")
+        require(0 <= self.shift < 1, "training.shift", self.shift, "at least 0 and less than 1")
+        require(0 <= self.rotate <= 180, "training.rotate", self.rotate, "from 0 to 180 degrees")
         free = not self.free_bits or self.samples == 1
         require(free, "training.free_bits", self.free_bits, f"0 if training.samples is {self.samples}")
-        waits = self.validation > 0 or not self.patience
-        require(waits, "training.patience", self.patience, "0 if training.validation is 0")
         require(0 <= self.seed < 2**32, "training.seed", self.seed, "from 0 to 4294967295")
 
 
@@ -148,14 +208,14 @@ class Config:
     """All settings of a run.
 
     Args:
-        data: the data source, such as "mnist" or "idx:DIR".
+        data: which images, and how they are prepared and split.
         model: the parts of the model.
         training: how it is trained.
         trainer: options of Lightning's Trainer that differ from Lightning's own defaults. What is not given is taken
             from TRAINER.
     """
 
-    data: str = "mnist"
+    data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     trainer: dict[str, Any] = field(default_factory=dict)
@@ -185,39 +245,28 @@ class Config:
     def from_dict(cls, settings: Mapping[str, Any]) -> "Config":
         """Settings from nested dictionaries. A setting that is not named keeps its default.
 
+        `data` may also be the source alone.
+
         Raises:
             ConfigError: a name is unknown, or a value is not possible.
         """
-        config: Config = restored(cls, settings)
+        config: Config = restored(cls, _current(settings))
         return config
 
 
-def load_recipe(name: str) -> Config:
-    """Load a recipe by its name, or from a YAML file by its path.
+def _current(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Settings with the images as a group, of which `data` may be the source alone.
 
-    Raises:
-        ConfigError: there is no such recipe, or the file cannot be understood.
+    In earlier versions, training.validation was the number of images to hold out.
     """
-    path = Path(name) if Path(name).suffix in {".yaml", ".yml"} else RECIPES / f"{name}.yaml"
-    if path.parent == RECIPES and not path.is_file():
-        raise ConfigError(unknown("recipe", name, recipe_names()) + " The path of your own recipe must end in .yaml.")
-    try:
-        settings = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"Cannot read the recipe {path}: {error}. Check the path and the YAML.") from error
-    return Config.from_dict({} if settings is None else settings)
-
-
-def recipe_names() -> list[str]:
-    """The names of the recipes that ship with condvae."""
-    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
-
-
-def recipe_notes(name: str) -> dict[str, str]:
-    """The first lines of a shipped recipe: "What" it is, the "Time" of its training, and its "Figures"."""
-    lines = (RECIPES / f"{name}.yaml").read_text("utf-8").splitlines()
-    notes = (line.removeprefix("# ").partition(": ") for line in lines if line.startswith("# "))
-    return {key: text for key, mark, text in notes if mark and key.isalpha()}
+    if not isinstance(settings, Mapping):
+        return settings
+    data, training = settings.get("data", {}), settings.get("training", {})
+    data = {"source": data} if isinstance(data, str) else data
+    if isinstance(data, Mapping) and isinstance(training, Mapping) and "validation" in training:
+        data = {"validation_split": training["validation"], **data}
+        training = {name: value for name, value in training.items() if name != "validation"}
+    return {**settings, "data": data, "training": training}
 
 
 def dotted(settings: Mapping[str, Any]) -> dict[str, Any]:

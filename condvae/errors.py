@@ -16,9 +16,10 @@ with exit status 1. A traceback means a bug in condvae.
 from collections.abc import Iterable
 
 EXTRAS = {
-    "train": ("lightning", "jsonargparse", "pytorch_optimizer"),
-    "report": ("jinja2", "matplotlib", "sklearn", "torchmetrics"),
+    "train": ("imagehash", "lightning", "jsonargparse", "pytorch_optimizer"),
+    "report": ("imagehash", "jinja2", "matplotlib", "sklearn", "torchmetrics"),
     "explorer": ("av", "fastapi", "fastapi_offline", "gradio", "httptools", "matplotlib", "sklearn", "uvicorn"),
+    "hf": ("datasets", "pyarrow"),
 }
 
 

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 from condvae.errors import InputError
 
@@ -89,6 +90,36 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
 def unit(images: Tensor) -> Tensor:
     """uint8 images as floats in [0, 1]. Floats stay as they are."""
     return images / 255 if images.dtype == torch.uint8 else images
+
+
+def reduced(images: Tensor, longest: int = 40) -> Tensor:
+    """Images with at most `longest` pixels on a side, by averaging squares of pixels: floats (B, C, H, W).
+
+    Classifiers of larger images would take most of the time of an evaluation.
+    """
+    factor = -(-max(images.shape[-2:]) // longest)
+    if factor == 1:
+        return images
+    return functional.avg_pool2d(images, factor, ceil_mode=True, count_include_pad=False)
+
+
+def warped(images: Tensor, turn: Tensor, scale: Tensor, shift: Tensor, outside: str = "zeros") -> Tensor:
+    """Each image rotated, scaled and shifted in its own way, with bilinear interpolation.
+
+    Args:
+        images: floats (B, C, H, W).
+        turn: angles in radians, (B,).
+        scale: factors of width and height by which the image becomes smaller, (2, B).
+        shift: shifts to the left and upwards, as shares of half the width and half the height, (2, B).
+        outside: what lies outside of the image: zeros, or border for its last pixels.
+    """
+    height, width = images.shape[-2:]
+    rows = [
+        torch.stack([turn.cos() * scale[0], -turn.sin() * scale[0] * (height / width), shift[0]], -1),
+        torch.stack([turn.sin() * scale[1] * (width / height), turn.cos() * scale[1], shift[1]], -1),
+    ]
+    grid = functional.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, padding_mode=outside, align_corners=False)
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:

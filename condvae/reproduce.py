@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from condvae.config import Config, load_recipe
+from condvae.config import Config
 from condvae.data.dataset import Dataset
 from condvae.data.sources import load_data
 from condvae.errors import RunError
@@ -12,6 +12,7 @@ from condvae.evaluation.evaluate import Evaluation, evaluate, quick_parts
 from condvae.evaluation.study import Study, autoencoder_folder
 from condvae.model.devices import find_device
 from condvae.progress import announce
+from condvae.recipe import load_recipe
 from condvae.report.html import write_report
 from condvae.run import Run
 from condvae.training.fit import fit, resume

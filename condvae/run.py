@@ -20,7 +20,7 @@ from condvae.errors import CondvaeError, RunError
 from condvae.files import replacing, sha256, storing, write_text
 from condvae.progress import announce
 
-FORMAT = 1
+FORMAT = 2  # 1 had the data source as a text, and the number of validation images among the settings of training
 PRETRAINED = "pretrained"  # names the model that ships with the package
 SHIPPED = Path(str(files("condvae"))) / PRETRAINED
 COPY = Path("runs") / PRETRAINED
@@ -97,6 +97,11 @@ class Run:
         return self.path / "evaluation.json"
 
     @property
+    def data_file(self) -> Path:
+        """What was done to the data source: sizes, modes, splits, counts and files left out."""
+        return self.path / "data.json"
+
+    @property
     def metrics_file(self) -> Path:
         """The figures logged during training."""
         return self.path / "metrics.csv"
@@ -169,6 +174,25 @@ class Run:
                 "Upgrade with 'pip install --upgrade condvae'."
             )
         return description
+
+    def data_record(self) -> dict[str, Any]:
+        """The content of data.json. Empty if there is none, because the source gives its images ready-made.
+
+        Raises:
+            RunError: data.json is damaged.
+        """
+        if not self.data_file.is_file():
+            return {}
+        try:
+            record: dict[str, Any] = json.loads(self.data_file.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.data_file} is damaged ({error}). Restore it, or delete it.") from error
+        return record
+
+    @property
+    def resize(self) -> str | None:
+        """How pictures are made like the training images. None if the source gave its images ready-made."""
+        return self.data_record()["resize"] if self.data_file.is_file() else None
 
     def history(self) -> list[dict[str, float]]:
         """The rows of metrics.csv in their order, one for each logged step. Empty if there is no such file.

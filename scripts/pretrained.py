@@ -9,10 +9,10 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from condvae.config import load_recipe
 from condvae.evaluation.evaluate import evaluate
 from condvae.evaluation.study import Study
 from condvae.model.saving import save_model
+from condvae.recipe import load_recipe
 from condvae.run import SHIPPED, Run
 from condvae.training.fit import fit
 

@@ -14,12 +14,13 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from condvae.config import Config, load_recipe
+from condvae.config import Config
 from condvae.evaluation.evaluate import EDITION, evaluate, load_evaluation
 from condvae.evaluation.part import parts
 from condvae.evaluation.protocol import BALANCED, Protocol
 from condvae.evaluation.study import Study
 from condvae.plain import plain
+from condvae.recipe import load_recipe
 from condvae.run import Run
 from condvae.training.fit import fit, resume
 
@@ -219,8 +220,8 @@ def load(name: str, seed: int) -> dict[str, Any] | None:
     """The result of a recipe with a seed. None if there is none of its present settings and of the present edition."""
     path = RESULTS / f"{name}-{seed}.json"
     found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    current = settings(name, seed).to_dict(), EDITION
-    return found if (found.get("config"), found.get("edition")) == current else None
+    is_current = bool(found) and found["edition"] == EDITION
+    return found if is_current and Config.from_dict(found["config"]) == settings(name, seed) else None
 
 
 def at(result: dict[str, Any], place: str) -> Any:

@@ -13,11 +13,13 @@ import pytest
 from PIL import Image
 
 from condvae.cli.main import main
-from condvae.config import Config, load_recipe
-from condvae.data.dataset import Dataset, LabelledImages
+from condvae.config import Config
+from condvae.data.dataset import Dataset
+from condvae.data.labelled import LabelledImages
 from condvae.data.sources import load_data
 from condvae.model.cvae import CVAE
 from condvae.model.saving import load
+from condvae.recipe import load_recipe
 from condvae.run import Run
 
 if TYPE_CHECKING:

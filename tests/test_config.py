@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from condvae.config import Config, ModelConfig, TrainingConfig, load_recipe, recipe_names
+from condvae.config import Config, DataConfig, ModelConfig, TrainingConfig
 from condvae.errors import ConfigError
+from condvae.recipe import load_recipe, recipe_names
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -41,7 +42,7 @@ def test_unknown_recipe() -> None:
         ("training: {learning_rate: fast}", r"training.learning_rate must be a number, got 'fast' \(str\)"),
         ("training: {batch_size: true}", r"training.batch_size must be a whole number, got True \(bool\)"),
         ("trainer: 3", r"trainer must be a dictionary, got 3 \(int\)"),
-        ("data: 3", r"data must be a text, got 3 \(int\)"),
+        ("data: 3", "data must be a dictionary of names and values, got 3"),
         ("just words", "The settings must be a dictionary of names and values, got 'just words'"),
         ("training: {adam_betas: [0.9]}", r"training.adam_betas must be a list of 2, got \[0.9\]"),
         ("model: [", "Cannot read the recipe"),
@@ -52,6 +53,13 @@ def test_recipe_with_a_mistake(tmp_path: Path, text: str, message: str) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError, match=message):
         load_recipe(str(path))
+
+
+def test_settings_of_earlier_versions() -> None:
+    """`data` was the source alone, and the number of images to hold out was a setting of training."""
+    config = Config.from_dict({"data": "bars", "training": {"validation": 20, "beta": 1}})
+    assert config == Config(DataConfig("bars", validation_split=20), training=TrainingConfig(beta=1))
+    assert Config.from_dict(config.to_dict()) == config
 
 
 def test_an_object_cannot_be_a_setting() -> None:
@@ -71,6 +79,14 @@ def test_missing_recipe_file(tmp_path: Path) -> None:
         (ModelConfig, "dropout", 1.0, "at least 0 and less than 1"),
         (ModelConfig, "encoder", (), "a list of one or more widths"),
         (ModelConfig, "decoder", (4, 0), "a list of one or more widths"),
+        (DataConfig, "image_size", (5,), "a height and a width"),
+        (DataConfig, "image_size", (0, 5), "a height and a width"),
+        (DataConfig, "color_mode", "cmyk", "one of auto, grayscale, rgb"),
+        (DataConfig, "resize", "fit", "one of crop, pad, stretch"),
+        (DataConfig, "test_split", 1.5, "a share below 1, or a number of images"),
+        (DataConfig, "validation_split", -0.1, "a share below 1, or a number of images"),
+        (DataConfig, "seed", -1, "from 0 to 4294967295"),
+        (DataConfig, "class_names", ("a", "a"), "a list of different names"),
         (TrainingConfig, "batch_size", 0, "at least 1"),
         (TrainingConfig, "learning_rate", 0.0, "more than 0"),
         (TrainingConfig, "muon_learning_rate", -1.0, "more than 0"),

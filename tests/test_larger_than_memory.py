@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from condvae.config import Config, ModelConfig, TrainingConfig
-from condvae.data.dataset import Dataset, LabelledImages
+from condvae.config import Config, DataConfig, ModelConfig, TrainingConfig
+from condvae.data.dataset import Dataset
+from condvae.data.labelled import LabelledImages
 
 
 def is_outside(depth: int) -> bool:
@@ -22,6 +23,7 @@ def guarded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading `images` of a part fails, unless the part is a batch."""
     batches: list[LabelledImages] = []  # kept, so that no other part gets the identity of one
     take, batched, read = LabelledImages.take, LabelledImages.batches, LabelledImages.__getattribute__
+    pixels = LabelledImages.pixels
 
     def taken(part: LabelledImages, positions: Any) -> LabelledImages:
         found = take(part, positions)
@@ -39,6 +41,17 @@ def guarded(monkeypatch: pytest.MonkeyPatch) -> None:
             raise AssertionError(f"{sys._getframe(1).f_globals['__name__']} reads all images of a part")
         return read(part, name)
 
+    def read_pixels(part: LabelledImages, positions: Any = slice(None)) -> Any:
+        if (
+            isinstance(positions, slice)
+            and positions == slice(None)
+            and is_outside(1)
+            and all(part is not one for one in batches)
+        ):
+            raise AssertionError(f"{sys._getframe(1).f_globals['__name__']} reads all images of a part")
+        return pixels(part, positions)
+
+    monkeypatch.setattr(LabelledImages, "pixels", read_pixels)
     monkeypatch.setattr(LabelledImages, "take", taken)
     monkeypatch.setattr(LabelledImages, "batches", in_batches)
     monkeypatch.setattr(LabelledImages, "__getattribute__", watched, raising=False)
@@ -59,7 +72,8 @@ def test_nobody_reads_all_images_at_once(bars: Dataset, tmp_path: Path, monkeypa
     conditions = ("label", "slant")
     config = Config(
         model=ModelConfig(likelihood="bernoulli", encoder=(8,), decoder=(8,), conditions=conditions),
-        training=TrainingConfig(beta=1, start_at_mean=True, validation=20),
+        data=DataConfig(validation_split=20),
+        training=TrainingConfig(beta=1, start_at_mean=True),
         trainer={"max_epochs": 1},
     )
     fit(config, tmp_path / "run", bars)
@@ -76,6 +90,8 @@ def test_the_guard_sees_who_reads(bars: Dataset) -> None:
     namespace = {"__name__": "condvae.inference.example", "part": bars.train}
     with pytest.raises(AssertionError, match=r"condvae\.inference\.example reads all images of a part"):
         exec("part.images", namespace)
+    with pytest.raises(AssertionError, match=r"condvae\.inference\.example reads all images of a part"):
+        exec("part.pixels()", namespace)
     exec(
         "[batch.images for batch in part.batches(30)]; part.take(slice(0, 9)).images; part.pixels(slice(0, 9))",
         namespace,

@@ -1,4 +1,4 @@
-"""data fetch and data info: data sets."""
+"""data fetch, data info and data clear: data sets and their cache."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from condvae.cli.options import Command, add_out
 
 SHOWN = 10  # images of each class on the contact sheet
+MEBIBYTE = 1 << 20
 
 
 def _fetch_options(parser: ArgumentParser) -> None:
@@ -15,7 +16,7 @@ def _fetch_options(parser: ArgumentParser) -> None:
 
 
 def fetch(arguments: Namespace) -> None:
-    """Fetch a data set into the cache, so that training needs no network.
+    """Fetch or decode a data set into the cache, so that training needs neither a network nor time for it.
 
     Example: condvae data fetch mnist
     """
@@ -40,16 +41,38 @@ def info(arguments: Namespace) -> None:
     from condvae.images import class_sheet, png
 
     data = load_data(arguments.source)
-    for name, part in (("train", data.train), ("test", data.test)):
+    parts = {"train": data.train, "validation": data.validation, "test": data.test}
+    present = {name: part for name, part in parts.items() if part is not None}
+    for name, part in present.items():
         low, high, mean = part.pixel_statistics()
         print(f"{name}: {len(part):,} images, (C, H, W) = {part.shape}, values {low} to {high}, mean {mean:.1f}")
-    print("class        train     test")
-    for (label, in_train), in_test in zip(data.train.counts().items(), data.test.counts().values(), strict=True):
-        print(f"{label:<10} {in_train:>7} {in_test:>8}")
+    widest = max(len("class"), *map(len, data.train.classes))
+    print("class".ljust(widest), *(f"{name:>10}" for name in present))
+    for label in data.train.classes:
+        print(label.ljust(widest), *(f"{part.counts()[label]:>10,}" for part in present.values()))
+    for attribute in data.train.schema.attributes:
+        values = ", ".join(attribute.classes) or f"numbers, {attribute.low:.4g} to {attribute.high:.4g}"
+        print(f"attribute {attribute.name}: {values}")
     out = arguments.out or Path(f"{arguments.source.rstrip('/').replace(':', '/').split('/')[-1]}.png")
     shown = data.train.examples(SHOWN)
-    write_bytes(out, png(class_sheet(shown.images, shown.labels, SHOWN), scale=2))
+    write_bytes(out, png(class_sheet(shown.pixels(), shown.labels, SHOWN), scale=2))
     print(f"Contact sheet: {out}")
 
 
-COMMANDS = (Command("data fetch", _fetch_options, fetch), Command("data info", _info_options, info))
+def clear(arguments: Namespace) -> None:
+    """Delete the decoded images of your own data from the cache. They are decoded again when they are needed.
+
+    Example: condvae data clear
+    """
+    from condvae.data.packing.packed import clear, packed_size
+
+    for what, size in packed_size():
+        print(f"{what}: {size / MEBIBYTE:,.1f} MiB")
+    print(f"Freed {clear() / MEBIBYTE:,.1f} MiB.")
+
+
+COMMANDS = (
+    Command("data fetch", _fetch_options, fetch),
+    Command("data info", _info_options, info),
+    Command("data clear", lambda parser: None, clear),
+)

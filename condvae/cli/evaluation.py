@@ -19,7 +19,8 @@ def _evaluate_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--only", nargs="+", metavar="PART", default=[], help="parts to measure (default: all, listed below)"
     )
-    add_prior(parser, "where latent vectors are drawn from, in the parts control, memorisation and classifier_score")
+    drawn = "control, memorisation, classifier_score and augmentation"
+    add_prior(parser, f"where latent vectors are drawn from, in the parts {drawn}")
     parser.add_argument(
         "--importance-samples",
         type=int,
@@ -33,6 +34,25 @@ def _evaluate_options(parser: ArgumentParser) -> None:
         metavar="N",
         help="number of test images for importance sampling, class-balanced, or all (default: %(default)s)",
     )
+    parser.add_argument(
+        "--classifier-seeds",
+        type=int,
+        default=usual.classifier_seeds,
+        metavar="N",
+        help="number of seeds of the classifiers in the part augmentation (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--classifier-steps",
+        type=int,
+        default=usual.classifier_steps,
+        metavar="N",
+        help="number of training steps of each of these classifiers (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--flips",
+        action="store_true",
+        help="mirror images, left to right, in the classical augmentation of the part augmentation",
+    )
     add_device(parser)
     width = max(map(len, parts()))
     parser.epilog = "parts:\n" + "\n".join(f"  {name:<{width}}  {part.title}" for name, part in parts().items())
@@ -42,7 +62,8 @@ def evaluate(arguments: Namespace) -> None:
     """Measure how good a trained model is.
 
     Writes evaluation.json, and claims.json if the claims of the experiment apply to the model. Each part is written
-    when it is measured. With --only, the other parts keep what was measured before.
+    when it is measured. With --only, the other parts keep what was measured before. Without it, the part augmentation
+    is measured only if the rarest class has at most half as many images as the largest, and the part labels not at all.
 
     Example: condvae evaluate runs/paper --only reconstruction codes accuracy
     """
@@ -56,7 +77,8 @@ def evaluate(arguments: Namespace) -> None:
     from condvae.report.text import summary
 
     images = None if arguments.images == ALL else int(arguments.images)
-    protocol = Protocol(arguments.importance_samples, images, arguments.prior)
+    names = ("importance_samples", "prior", "classifier_seeds", "classifier_steps", "flips")
+    protocol = Protocol(images=images, **{name: getattr(arguments, name) for name in names})
     chosen = [find_part(name) for name in arguments.only]
     study = _study(arguments)
     with continuable("What was measured is kept. Measure the other parts with --only."):

@@ -14,6 +14,7 @@ RENAMED = {
     "--set": "--attributes",
     "--labels": "--label",
     "--is-samples": "--importance-samples",
+    "--training.validation": "--data.validation_split",
 }
 Run = Callable[[Namespace], None]
 

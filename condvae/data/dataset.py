@@ -1,144 +1,23 @@
-"""Labelled images in memory, and a data set of them: training images, test images and validation images."""
+"""A data set: training images, test images and validation images."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from condvae.config import Config
+from condvae.config import Config, DataConfig
 from condvae.data.attributes import MEASURES, measured
+from condvae.data.build import build, refitted
+from condvae.data.labelled import READ, Images, LabelledImages, Values
+from condvae.data.listing import Listing
+from condvae.data.readers.arrays import listing_of
+from condvae.data.split import VALIDATION
+from condvae.data.split import split as split_images
 from condvae.errors import ConfigError, DataError, unknown
-from condvae.schema import Attribute, Schema
-
-Positions = NDArray[np.int64] | slice
-READ = 10_000  # images of a chunk, in loops over all images
-
-
-@dataclass(frozen=True)
-class Values:
-    """The values of an attribute, one for each image.
-
-    Attributes:
-        values: (N,), numbers, or indices into `classes`.
-        classes: the name of each class. Empty for numbers.
-        measured: whether condvae measured the values, because the data does not have them.
-    """
-
-    values: NDArray[Any]
-    classes: tuple[str, ...] = ()
-    measured: bool = False
-
-    def describe(self, name: str) -> Attribute:
-        """What a model must know of the attribute: classes, or mean, standard deviation, 1st and 99th percentile."""
-        if self.classes:
-            return Attribute(name, self.classes)
-        low, high = np.quantile(self.values, (0.01, 0.99))
-        mean, sd = float(self.values.mean(dtype=np.float64)), float(self.values.std(dtype=np.float64))
-        varies = sd > 1e-6 * max(1.0, abs(mean))  # a smaller deviation comes from rounding
-        return Attribute(name, (), mean, sd if varies else 1.0, float(low), float(high))
-
-
-@dataclass(frozen=True)
-class LabelledImages:
-    """Images with one label each.
-
-    Code outside of this room reads them with `batches`, `take` and `pixels` and never as a whole, so that it does not
-    depend on where the images are kept.
-
-    Attributes:
-        images: uint8 (N, C, H, W), from 0 (black) to 255 (white).
-        labels: int64 (N,), each an index into `classes`.
-        classes: the name of each class.
-        attributes: further properties of each image, by name.
-
-    Raises:
-        DataError: the numbers of images, labels and attribute values differ, there are no images, a class does not
-            exist, a number is not finite, or an attribute is called "label".
-    """
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    classes: tuple[str, ...]
-    attributes: Mapping[str, Values] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if len(self.images) != len(self.labels):
-            raise DataError(
-                f"There are {len(self.images)} images and {len(self.labels)} labels; each image needs exactly one "
-                "label. Check that images and labels belong to the same part of the data set."
-            )
-        if not len(self.images):
-            raise DataError("There are no images; at least one is needed. Check the source.")
-        if "label" in self.attributes:
-            raise DataError("An attribute is called 'label', like the label itself. Give it another name.")
-        for name, column in {"label": Values(self.labels, self.classes), **self.attributes}.items():
-            _check(name, column, len(self))
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of one image."""
-        _, channels, height, width = self.images.shape
-        return channels, height, width
-
-    @property
-    def kinds(self) -> dict[str, tuple[str, ...]]:
-        """The classes of each attribute. An attribute with numeric values has none."""
-        return {name: column.classes for name, column in self.attributes.items()}
-
-    @property
-    def schema(self) -> Schema:
-        """What a model must know of these images."""
-        attributes = tuple(column.describe(name) for name, column in self.attributes.items())
-        return Schema(self.shape, self.classes, attributes)
-
-    def rows(self, conditions: Sequence[str]) -> NDArray[np.float32]:
-        """The conditions of each image, "label" or names of attributes: float32 (N, D)."""
-        columns = [self.labels if name == "label" else self.attributes[name].values for name in conditions]
-        return np.stack(columns, 1).astype(np.float32) if columns else np.empty((len(self), 0), np.float32)
-
-    def pixels(self, positions: Positions) -> NDArray[np.uint8]:
-        """Some of the images, by positions (M,) or a slice: uint8 (M, C, H, W)."""
-        return self.images[positions]
-
-    def take(self, positions: Positions) -> "LabelledImages":
-        """Some of the images with their labels and attributes, by positions (M,) or a slice."""
-        columns = {name: replace(column, values=column.values[positions]) for name, column in self.attributes.items()}
-        return LabelledImages(self.pixels(positions), self.labels[positions], self.classes, columns)
-
-    def batches(self, size: int) -> Iterator["LabelledImages"]:
-        """All images in their order, at most `size` at a time."""
-        for start in range(0, len(self), size):
-            yield self.take(slice(start, start + size))
-
-    def mean_image(self) -> NDArray[np.float64]:
-        """The mean of all images: (C, H, W), from 0 to 1."""
-        total = np.zeros(self.shape, np.int64)
-        for start in range(0, len(self), READ):
-            total += self.pixels(slice(start, start + READ)).sum(0, dtype=np.int64)
-        return total / len(self) / 255
-
-    def examples(self, each: int) -> "LabelledImages":
-        """The first images of each class, at most `each` of them, ordered by class."""
-        order = np.argsort(self.labels, kind="stable")
-        starts = np.searchsorted(self.labels[order], self.labels[order])
-        return self.take(order[np.arange(len(order)) - starts < each])
-
-    def pixel_statistics(self) -> tuple[int, int, float]:
-        """Minimum, maximum and mean of all pixel values, from 0 to 255."""
-        parts = [batch.images for batch in self.batches(READ)]
-        mean = sum(part.sum(dtype=np.int64) for part in parts) / (len(self) * np.prod(self.shape))
-        return min(int(part.min()) for part in parts), max(int(part.max()) for part in parts), float(mean)
-
-    def counts(self) -> dict[str, int]:
-        """The number of images of each class."""
-        counts = np.bincount(self.labels, minlength=len(self.classes))
-        return dict(zip(self.classes, counts.tolist(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -150,6 +29,8 @@ class Dataset:
         train: the images to train on.
         test: the images to measure on.
         validation: images held out from training, used to choose settings. None if there are none.
+        unlabelled: further images to train on, without a label, uint8 (M, C, H, W). None if there are none.
+        record: what was done to make images of the source, as plain values: sizes, modes, splits and files left out.
 
     Raises:
         DataError: the parts differ in shape, classes or attributes.
@@ -159,6 +40,8 @@ class Dataset:
     train: LabelledImages
     test: LabelledImages
     validation: LabelledImages | None = None
+    unlabelled: Images | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for part in (self.test, self.validation or self.test):
@@ -173,6 +56,64 @@ class Dataset:
                         "source."
                     )
 
+    @classmethod
+    def from_arrays(
+        cls,
+        images: NDArray[Any],
+        labels: Sequence[Any] | NDArray[Any],
+        attributes: Mapping[str, Sequence[Any] | NDArray[Any]] | None = None,
+        split: Sequence[str] | None = None,
+        *,
+        options: DataConfig | None = None,
+        source: str = "arrays",
+    ) -> "Dataset":
+        """A data set from arrays in memory.
+
+        Args:
+            images: (N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels: uint8, or floats in [0, 1].
+            labels: N whole numbers or texts.
+            attributes: further properties of each image by name, N numbers or texts each.
+            split: "train", "validation" or "test" for each image. By default, test images are drawn.
+            options: how images are prepared and split. Its source is not used.
+            source: a name for the data set.
+
+        Raises:
+            DataError: the arrays do not fit together, or their values are not possible.
+        """
+        listing = listing_of(images, np.asarray(labels), attributes or {}, split, source)
+        return cls.from_listing(listing, options or DataConfig())
+
+    @classmethod
+    def from_listing(cls, listing: Listing, options: DataConfig) -> "Dataset":
+        """A data set of the pictures of a source. They are decoded, brought to one size, and split if necessary.
+
+        Args:
+            listing: what the source has.
+            options: how images are prepared and split. Its source is not used.
+
+        Raises:
+            ConfigError: an option does not fit the data.
+            DataError: a picture is damaged, or labels and parts do not make a data set.
+            StorageError: the cache cannot be written.
+        """
+        return cls(listing.source, **build(listing, options)._asdict())
+
+    def refitted(self, options: DataConfig) -> "Dataset":
+        """The same data with options that ask for something else than the source gives.
+
+        Raises:
+            ConfigError: an option does not fit the data.
+        """
+        if options.unlabelled:
+            raise ConfigError(
+                f"data.unlabelled must be empty for the source '{self.source}', got '{options.unlabelled}'. Only "
+                "sources with class folders have images without a label."
+            )
+        validation = self.validation and refitted(self.validation, options)
+        return replace(
+            self, train=refitted(self.train, options), test=refitted(self.test, options), validation=validation
+        )
+
     def digest(self, *settings: Any) -> str:
         """A hash of images, labels, classes and settings. It names results in the cache."""
         found = hashlib.sha256(repr((settings, self.train.classes, self.train.shape)).encode())
@@ -182,22 +123,40 @@ class Dataset:
             found.update(part.labels.tobytes())
         return found.hexdigest()[:16]
 
-    def hold_out(self, count: int) -> "Dataset":
-        """The same data with `count` training images as validation images, which are always the same ones.
+    def hold_out(self, share: float, seed: int = 0) -> "Dataset":
+        """The same data with some training images as validation images, which are always the same ones.
+
+        They are drawn at random. If duplicates are known, they are drawn class by class, and duplicates stay together.
+
+        Args:
+            share: a share of the training images below 1, or a number of images. 0 changes nothing, and neither does
+                any share if there are validation images already.
+            seed: seed of the draw.
 
         Raises:
             DataError: no image would be left to train on.
         """
-        if not count:
+        if not share or self.validation:
             return self
+        count = round(share * len(self.train)) if share < 1 else int(share)
         if count >= len(self.train):
             raise DataError(
-                f"training.validation must be less than the number of training images, {len(self.train)}, got {count}. "
-                f"Set it to {len(self.train) // 10}, for example."
+                f"data.validation_split must be less than the number of training images, {len(self.train)}, got "
+                f"{count}. Set it to {len(self.train) // 10}, for example."
             )
-        order = np.random.default_rng(0).permutation(len(self.train))
-        train, validation = self.train.take(np.sort(order[count:])), self.train.take(np.sort(order[:count]))
-        return Dataset(self.source, train, self.test, validation)
+        if not count:
+            return self
+        if self.train.groups is None:
+            held = np.zeros(len(self.train), bool)
+            held[np.random.default_rng(seed).permutation(len(self.train))[:count]] = True
+        else:
+            held = split_images(self.train.labels, self.train.groups, 0, count, seed) == VALIDATION
+        if not held.any():
+            return self
+        train, validation = (self.train.select(np.flatnonzero(chosen)) for chosen in (~held, held))
+        parts = {"train": train.counts(), "validation": validation.counts(), "test": self.test.counts()}
+        record = {**self.record, "images": parts} if self.record else {}
+        return replace(self, train=train, validation=validation, record=record)
 
     def with_attributes(self, names: Sequence[str]) -> "Dataset":
         """The same data with these attributes. Those that the data lacks are measured of the images.
@@ -218,7 +177,27 @@ class Dataset:
         if not missing:
             return self
         validation = self.validation and _extended(self.validation, missing)
-        return Dataset(self.source, _extended(self.train, missing), _extended(self.test, missing), validation)
+        train, test = _extended(self.train, missing), _extended(self.test, missing)
+        return replace(self, train=train, test=test, validation=validation)
+
+
+def require_same(data: Dataset, record: Mapping[str, Any], run: Path) -> None:
+    """Make sure that a data set is the one that a run was trained on.
+
+    Args:
+        data: the data set.
+        record: what the run has recorded of its data. Nothing is checked if it is empty.
+        run: the run folder, for the message.
+
+    Raises:
+        DataError: it is another one.
+    """
+    if record and data.record and record["fingerprint"] != data.record["fingerprint"]:
+        before, now = (sum(sum(part.values()) for part in one["images"].values()) for one in (record, data.record))
+        raise DataError(
+            f"The images of {data.source} have changed since {run} was trained ({before:,} images then, {now:,} now; "
+            "images, labels or parts differ). Restore them, or train a new run on the images as they are now."
+        )
 
 
 def prepared(data: Dataset, config: Config) -> Dataset:
@@ -228,31 +207,10 @@ def prepared(data: Dataset, config: Config) -> Dataset:
         ConfigError: a condition is not in the data and cannot be measured.
         DataError: there are too few images to hold some out.
     """
-    return data.with_attributes(config.model.conditions).hold_out(config.training.validation)
+    return data.with_attributes(config.model.conditions).hold_out(config.data.validation_split, config.data.seed)
 
 
 def _extended(part: LabelledImages, names: Sequence[str]) -> LabelledImages:
-    found = [measured(batch.images, names) for batch in part.batches(READ)]
+    found = [measured(batch.pixels(), names) for batch in part.batches(READ)]
     columns = {name: Values(np.concatenate([values[name] for values in found]), measured=True) for name in names}
     return replace(part, attributes={**part.attributes, **columns})
-
-
-def _check(name: str, column: Values, count: int) -> None:
-    values, classes = np.asarray(column.values), column.classes
-    if values.dtype.kind not in ("iu" if classes else "iuf"):
-        raise DataError(
-            f"The values of '{name}' must be {'whole ' if classes else ''}numbers, got the type {values.dtype}. "
-            "Convert them."
-        )
-    if values.shape != (count,):
-        raise DataError(
-            f"There are {count} images, and values of '{name}' of the shape {values.shape}; each image needs exactly "
-            "one value. Check them."
-        )
-    if classes and (values.min() < 0 or values.max() >= len(classes)):
-        raise DataError(
-            f"The values of '{name}' must be from 0 to {len(classes) - 1} for {len(classes)} classes, got "
-            f"{values.min()} to {values.max()}. Check them."
-        )
-    if not np.isfinite(values).all():
-        raise DataError(f"Every value of '{name}' must be finite, and at least one is not. Check them.")

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
+from condvae.data.pictures import as_array, eight_bit, open_errors
 from condvae.errors import InputError
 
 FAINT = 0.1  # share of the strongest difference from the background below which a pixel is background
@@ -41,6 +42,7 @@ class Habits:
         extent: the longer side of an object on a uniform background, in pixels.
         centre: row and column of the centre of objects.
         by_mass: whether this is the centre of mass, rather than the centre of the bounding box.
+        resize: how pictures without a uniform background get their size, one of `condvae.config.RESIZES`.
     """
 
     shape: tuple[int, int, int]
@@ -48,6 +50,7 @@ class Habits:
     extent: float = 0.0
     centre: tuple[float, float] = (0.0, 0.0)
     by_mass: bool = False
+    resize: str = "crop"
 
 
 def habits_of(images: NDArray[np.uint8]) -> Habits:
@@ -83,17 +86,15 @@ def open_picture(text: str) -> Image.Image:
                 f"The image has {picture.width} x {picture.height} pixels; at most {MOST_PIXELS:,} are "
                 "allowed. Scale it down."
             )
-        picture.thumbnail((LARGE, LARGE))
-        upright = ImageOps.exif_transpose(picture).convert("RGBA")
+        whole, _ = eight_bit(picture)
     except InputError:
         raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except open_errors as error:
         raise InputError(
             "This cannot be read as an image; allowed: an image file (PNG, JPEG, WebP, GIF or BMP) as base64 text."
         ) from error
-    ground = Image.new("RGBA", upright.size, "white")
-    ground.alpha_composite(upright)
-    return ground.convert("RGB")
+    whole.thumbnail((LARGE, LARGE))
+    return whole.convert("RGB")
 
 
 def prepare(picture: Image.Image, habits: Habits) -> tuple[NDArray[np.uint8], list[str]]:
@@ -119,8 +120,7 @@ def prepare(picture: Image.Image, habits: Habits) -> tuple[NDArray[np.uint8], li
         picture = picture.convert("L")
     fits = picture.size == (width, height)
     if habits.ground is None:
-        fitted = picture if fits else ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
-        return _as_array(fitted).astype(np.uint8), steps + ["scaled"] * (not fits)
+        return as_array(picture, channels, (height, width), habits.resize), steps + ["scaled"] * (not fits)
     pixels = _as_array(picture)
     ground = float(np.median(_border(pixels)))
     if abs(ground - habits.ground) > 255 / 2:

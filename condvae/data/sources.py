@@ -1,22 +1,28 @@
-"""Data sources by name. Each is one file with a function that loads a `Dataset`, and one line in SOURCES.
+"""Data sources by name. Each is one file with a function `load`, and one line in SOURCES.
+
+`load` takes the text after the colon, and gives a `Dataset`, or a `Listing` of pictures that are still to be decoded,
+brought to one size and split.
 
 Another package adds a source with an entry point in the group `condvae.data`, whose name is the name of the source:
 
     [project.entry-points."condvae.data"]
     photos = "mypackage.photos:load"
 
-Then `photos` and `photos:ARGUMENT` are sources. The function takes the text after the colon, which may be empty.
+Then `photos` and `photos:ARGUMENT` are sources. The text after the colon may be empty.
 """
 
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
+from condvae.config import DataConfig
 from condvae.data.dataset import Dataset
+from condvae.data.listing import Listing
 from condvae.errors import ConfigError, unknown
 
 GROUP = "condvae.data"
+Loader: TypeAlias = Callable[[str], "Dataset | Listing"]
 
 
 class Source(NamedTuple):
@@ -34,21 +40,49 @@ class Source(NamedTuple):
 
 
 SOURCES = {
-    "mnist": Source("condvae.data.mnist", "mnist", "handwritten digits, fetched once into the cache"),
-    "idx": Source("condvae.data.idx", "idx:DIR", "a folder with four IDX files of MNIST's names, plain or gzipped"),
+    "mnist": Source("condvae.data.readers.mnist", "mnist", "handwritten digits, fetched once into the cache"),
+    "fashion-mnist": Source(
+        "condvae.data.readers.fashion", "fashion-mnist", "images of clothes, fetched once into the cache"
+    ),
+    "digits": Source(
+        "condvae.data.readers.digits", "digits", "8 x 8 digits that scikit-learn brings along, without a network"
+    ),
+    "idx": Source(
+        "condvae.data.readers.idx", "idx:DIR", "a folder with four IDX files of MNIST's names, plain or gzipped"
+    ),
+    "folder": Source(
+        "condvae.data.readers.folder", "folder:DIR", "a sub-folder for each class, or images with a metadata.csv"
+    ),
+    "table": Source(
+        "condvae.data.readers.table", "table:FILE", "a CSV or parquet file with pictures, labels and attributes"
+    ),
+    "arrays": Source(
+        "condvae.data.readers.arrays", "arrays:FILE.npz", "NumPy arrays with images, labels and attributes"
+    ),
+    "hf": Source(
+        "condvae.data.readers.hub", "hf:NAME_OR_PATH[:CONFIG]", "a Hugging Face data set on the Hub or on the disk"
+    ),
 }
 
 
-def load_data(source: str) -> Dataset:
-    """Load a data set by its source. A public data set is fetched first if it is not in the cache.
+def load_data(source: str | DataConfig) -> Dataset:
+    """Load a data set. A public data set is fetched first if it is not in the cache.
 
     Args:
-        source: the name of a source, with an argument after a colon if it takes one, such as "mnist" or "idx:DIR".
+        source: the name of a source, with an argument after a colon if it takes one, such as "mnist" or "folder:DIR".
+            Or the source with options: how its images are prepared and split.
 
     Raises:
-        ConfigError: there is no such source.
+        ConfigError: there is no such source, or an option does not fit it.
         DataError: the data is not available, or is damaged.
     """
+    options = DataConfig(source) if isinstance(source, str) else source
+    found = open_source(options.source)
+    return Dataset.from_listing(found, options) if isinstance(found, Listing) else found.refitted(options)
+
+
+def open_source(source: str) -> Dataset | Listing:
+    """What a source has, as it has it. Raises what `load_data` raises."""
     name, _, argument = source.partition(":")
     load = _loaders().get(name)
     if load is None:
@@ -68,7 +102,7 @@ def _usages() -> list[str]:
     return [*(one.usage for one in SOURCES.values()), *installed]
 
 
-def _loaders() -> dict[str, Callable[[], Callable[[str], Dataset]]]:
+def _loaders() -> dict[str, Callable[[], Loader]]:
     """For each source a function that imports it and returns its `load`. Those of condvae win over installed ones."""
     own = {name: lambda one=one: import_module(one.module).load for name, one in SOURCES.items()}
     return {**{point.name: point.load for point in entry_points(group=GROUP)}, **own}

@@ -70,7 +70,7 @@ def has_claims(study: Study) -> bool:
     """Whether the model has what the claims are about: the experiment's data, conditions, prior and latent plane."""
     ours, theirs = study.model.config, EXPERIMENT.model
     same_model = all(getattr(ours, name) == getattr(theirs, name) for name in ("latent", "conditions", "prior"))
-    return same_model and study.config.data == EXPERIMENT.data
+    return same_model and study.config.data.source == EXPERIMENT.data.source
 
 
 def measure_claims(study: Study, evaluation: Evaluation) -> list[Claim]:
@@ -82,7 +82,7 @@ def measure_claims(study: Study, evaluation: Evaluation) -> list[Claim]:
     if not has_claims(study):
         raise ConfigError(
             "The experiment's claims are about MNIST, labels, 2 latent dimensions and the prior N(0, I); "
-            f"{study.run.path} was trained on '{study.config.data}' with the conditions "
+            f"{study.run.path} was trained on '{study.config.data.source}' with the conditions "
             f"{', '.join(study.model.config.conditions) or 'none'}, {study.model.config.latent} latent dimensions and "
             f"the prior '{study.model.config.prior}'. Train with 'condvae train --recipe paper'."
         )

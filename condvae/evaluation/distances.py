@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from condvae.data.dataset import LabelledImages
+from condvae.data.labelled import LabelledImages
 from condvae.evaluation.measurement import Measurement, bootstrapped, measure
 from condvae.images import unit
 from condvae.seeds import shuffled
@@ -166,4 +166,4 @@ def _chunks(images: Tensor | LabelledImages) -> Iterator[Tensor]:
     if isinstance(images, Tensor):
         yield from (unit(part) for part in images.split(10 * CHUNK))
     else:
-        yield from (unit(torch.from_numpy(batch.images)) for batch in images.batches(10 * CHUNK))
+        yield from (unit(torch.from_numpy(batch.pixels())) for batch in images.batches(10 * CHUNK))

@@ -53,6 +53,10 @@ class Evaluation:
         for part, section in self.sections():
             yield from section.figures(part.title)
 
+    def verdicts(self) -> list[tuple[str, str]]:
+        """What follows from the figures: the title of a part, and sentences."""
+        return [(part.title, section.verdict) for part, section in self.sections() if section.verdict]
+
     def headlines(self) -> list[tuple[str, str]]:
         """Names and values for the top of a report."""
         found = (section.headline for _, section in self.sections())
@@ -69,8 +73,8 @@ def evaluate(study: Study, only: Sequence[str] = (), protocol: Protocol | None =
 
     Args:
         study: the run.
-        only: names of the parts to measure. All are measured if it is empty. The others are kept as evaluation.json
-            has them for these weights.
+        only: names of the parts to measure. If it is empty, all are measured but those that are worth their time for
+            other data only (`Part.by_default`). The others are kept as evaluation.json has them for these weights.
         protocol: what can be chosen of how it is measured.
 
     Raises:
@@ -78,10 +82,10 @@ def evaluate(study: Study, only: Sequence[str] = (), protocol: Protocol | None =
         DataError: the data is not available.
         StorageError: the run folder cannot be written.
     """
-    chosen = [find_part(name) for name in only or parts()]
+    chosen = [find_part(name) for name in only] or list(parts().values())
     found = load_evaluation(study)
     for number, part in enumerate(chosen, start=1):
-        if part.applies(study):
+        if part.applies(study) and (only or part.by_default(study)):
             announce(f"Measuring {part.name} ({number} of {len(chosen)})")
             result = part.measure(study, protocol or Protocol())
             judge = study.judge.description if part.judged and study.judge else found.judge

@@ -16,10 +16,11 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from condvae.data.dataset import Dataset, LabelledImages
+from condvae.data.dataset import Dataset
+from condvae.data.labelled import LabelledImages
 from condvae.errors import RunError
 from condvae.files import cache_folder, sha256, write_bytes, write_text
-from condvae.images import unit
+from condvae.images import reduced, unit, warped
 from condvae.progress import announce, progress
 from condvae.seeds import seeded
 
@@ -30,6 +31,8 @@ BATCH = 50  # such batches stay in the cache of the processor: three times as fa
 
 class Judge(nn.Module):
     """A small convolutional classifier: (B, C, H, W) floats in [0, 1] to (B, classes) logits.
+
+    It sees large images averaged down, as `reduced` says.
 
     All other methods take tensors on the CPU and return tensors on the CPU, whatever the device of the judge is.
 
@@ -58,7 +61,7 @@ class Judge(nn.Module):
         return f"{card['name']}, accuracy {card['test_accuracy']:.2%} on {card['test_images']:,} real test images"
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.features(images))
+        return self.head(self.features(reduced(images)))
 
     @torch.inference_mode()
     def predict(self, images: Tensor) -> Tensor:
@@ -74,7 +77,7 @@ class Judge(nn.Module):
     def embed(self, images: Tensor) -> Tensor:
         """The features before the last layer: (N, C, H, W) floats in [0, 1] to (N, 128)."""
         device = self.head.weight.device
-        return torch.cat([self.features(batch.to(device)).cpu() for batch in images.split(BATCH)])
+        return torch.cat([self.features(reduced(batch.to(device))).cpu() for batch in images.split(BATCH)])
 
     @torch.inference_mode()
     def classify(self, features: Tensor) -> Tensor:
@@ -88,7 +91,7 @@ class Judge(nn.Module):
     def accuracy(self, part: LabelledImages) -> float:
         """The share of images that are classified as their label."""
         batches = part.batches(20 * BATCH)
-        right = [self.correct(unit(torch.from_numpy(one.images)), torch.from_numpy(one.labels)) for one in batches]
+        right = [self.correct(unit(torch.from_numpy(one.pixels())), torch.from_numpy(one.labels)) for one in batches]
         return torch.cat(right).mean().item()
 
     def _logits(self, features: Tensor) -> Tensor:
@@ -231,9 +234,4 @@ def _augmented(images: Tensor, settings: JudgeTraining) -> Tensor:
     turn = (2 * torch.rand(count) - 1) * settings.turn
     scale = 1 + (2 * torch.rand(2, count) - 1) * settings.scale
     shift = (2 * torch.rand(2, count) - 1) * settings.shift
-    rows = [
-        torch.stack([turn.cos() * scale[0], -turn.sin() * scale[0], shift[0]], -1),
-        torch.stack([turn.sin() * scale[1], turn.cos() * scale[1], shift[1]], -1),
-    ]
-    grid = functional.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
-    return functional.grid_sample(images, grid, align_corners=False)
+    return warped(images, turn, scale, shift)

@@ -20,7 +20,8 @@ from condvae.evaluation.study import Study
 class Section:
     """Base class of results: dataclasses with Measurements, each with a "title" in the metadata of its field.
 
-    A field may also hold None, several Measurements, or a Section of its own.
+    A field may also hold None, several Measurements, or a Section of its own. What has no title is kept in
+    evaluation.json, and not shown.
     """
 
     @property
@@ -33,6 +34,11 @@ class Section:
         """A name and a value for the top of the report. None if the section has no such value."""
         return None
 
+    @property
+    def verdict(self) -> str | None:
+        """What follows from the figures, in sentences. None if the figures speak for themselves."""
+        return None
+
     def figures(self, name: str) -> Iterator[tuple[str, str, Measurement]]:
         """All figures of the section: the heading that they belong to, the title of each, and the figure itself.
 
@@ -42,9 +48,11 @@ class Section:
         name = ", ".join(filter(None, (name, self.heading)))
         nested: list[Section] = []
         for field in fields(self):  # type: ignore[arg-type]  # each section is a dataclass
-            value, title = getattr(self, field.name), field.metadata.get("title", "")
+            value, title = getattr(self, field.name), field.metadata.get("title")
             if isinstance(value, Section):
                 nested.append(value)
+            elif not title:
+                continue
             elif isinstance(value, Measurement):
                 yield name, title, value
             elif isinstance(value, tuple):
@@ -70,6 +78,7 @@ class Part:
         needs: what the model and its data must have for that, in words.
         judged: whether a classifier judges images.
         quick: whether it takes only seconds, so that the report always measures it.
+        by_default: whether it is measured of a study to which it applies if no parts are named.
     """
 
     name: str
@@ -81,6 +90,7 @@ class Part:
     needs: str = "a trained model"
     judged: bool = False
     quick: bool = False
+    by_default: Callable[[Study], bool] = lambda _: True
 
     @property
     def nothing_to_measure(self) -> str:

@@ -24,8 +24,11 @@ class Protocol:
     Args:
         importance_samples: number of importance samples of z for each image.
         images: number of test images for importance sampling, the same number of each class. None takes all of them.
-        prior: where z is drawn from in the parts control, memorisation and classifier_score, "prior" or "mixture". The
-            parts accuracy and realism measure both.
+        prior: where z is drawn from in the parts control, memorisation, classifier_score and augmentation, "prior" or
+            "mixture". The parts accuracy and realism measure both.
+        classifier_seeds: number of seeds of the classifiers in the part augmentation.
+        classifier_steps: number of training steps of each of these classifiers.
+        flips: whether classical augmentation in the part augmentation mirrors images, left to right.
 
     Raises:
         ConfigError: a value is not possible.
@@ -34,11 +37,17 @@ class Protocol:
     importance_samples: int = 500
     images: int | None = 1000
     prior: str = MODEL_PRIOR
+    classifier_seeds: int = 5
+    classifier_steps: int = 2000
+    flips: bool = False
 
     def __post_init__(self) -> None:
         samples = self.importance_samples
         require(samples >= 1, "--importance-samples", samples, "at least 1")
         require(self.images is None or self.images >= 1, "--images", self.images, "at least 1, or all")
+        seeds, steps = self.classifier_seeds, self.classifier_steps
+        require(seeds >= 2, "--classifier-seeds", seeds, "at least 2, because intervals need the spread over seeds")
+        require(steps >= 1, "--classifier-steps", steps, "at least 1")
         require(self.prior in Z_PRIORS, "--prior", f"'{self.prior}'", f"one of {', '.join(Z_PRIORS)}")
 
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from condvae.config import Config
-from condvae.data.dataset import Dataset, LabelledImages, prepared
+from condvae.data.dataset import Dataset, prepared, require_same
+from condvae.data.labelled import LabelledImages
 from condvae.data.sources import load_data
 from condvae.errors import DataError, RunError
 from condvae.evaluation.judge import Judge, find_judge
@@ -68,6 +69,7 @@ class Study:
                 f"{self.run.path} was trained on images {ours.shape} of the classes {', '.join(ours.classes)}. Restore "
                 "the data."
             )
+        require_same(data, self.run.data_record(), self.run.path)
         return data
 
     @cached_property
@@ -170,7 +172,7 @@ class Study:
 
 def unit_batches(part: LabelledImages, size: int = BATCH) -> Iterator[Tensor]:
     """All images of a part as floats in [0, 1], at most `size` at a time, (B, C, H, W)."""
-    return (unit(torch.from_numpy(batch.images)) for batch in part.batches(size))
+    return (unit(torch.from_numpy(batch.pixels())) for batch in part.batches(size))
 
 
 def unit_images(part: LabelledImages, positions: Tensor) -> Tensor:

@@ -165,7 +165,7 @@ class Session:
         train = self.study.data.train
         distances, positions = nearest(unit(image), train, wanted.count)
         chosen = train.take(positions[0].numpy())
-        return chosen.images, [train.classes[label] for label in chosen.labels], distances[0].tolist()
+        return chosen.pixels(), [train.classes[label] for label in chosen.labels], distances[0].tolist()
 
     def overlay(self, wanted: Overlay) -> Tensor:
         """A measure of the images on a grid of a plane, (side, side)."""
@@ -196,7 +196,13 @@ class Session:
 
     @cached_property
     def habits(self) -> Habits:
-        """How objects lie in the training images. If the data is not available, images are only scaled."""
+        """How objects lie in the training images. If the data is not available, images are only scaled.
+
+        So they are if the training images were scaled themselves: both are then prepared in the same way.
+        """
+        resize = self.study.run.resize
+        if resize is not None:
+            return Habits(self.model.schema.shape, resize=resize)
         try:
             return habits_of(self.study.data.train.pixels(slice(EXAMPLES)))
         except CondvaeError:
@@ -209,14 +215,19 @@ class Session:
         return {
             "figures": [{"part": heading, "title": title, **asdict(figure)} for heading, title, figure in figures],
             "claims": [{"statement": claim.statement, "verdict": claim.verdict} for claim in claims],
-            "settings": {**self.study.config.to_dict(), "data": self.data_name},
+            "settings": self._settings,
         }
 
     @property
     def data_name(self) -> str:
         """The source of the data, without the path to its folder."""
-        kind, colon, folder = self.study.config.data.partition(":")
+        kind, colon, folder = self.study.config.data.source.partition(":")
         return kind + colon + Path(folder).name
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        settings = self.study.config.to_dict()
+        return {**settings, "data": {**settings["data"], "source": self.data_name}}
 
     def filled(self, attributes: Attributes, measured: bool = False) -> dict[str, Any]:
         """Attributes with typical values for those that are left out.

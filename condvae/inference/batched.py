@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from condvae.config import Z_PRIORS
-from condvae.data.dataset import LabelledImages
+from condvae.data.labelled import LabelledImages
 from condvae.errors import InputError
 from condvae.images import to_uint8, unit
 from condvae.model.cvae import CVAE

@@ -119,7 +119,7 @@ def encode_files(
     model = load(run.path).to(device)
     if out.suffix != ".npz":
         raise InputError(f"--out must end in .npz, the format of latent vectors, got {out}.")
-    source = Archive(images) if images.suffix == ".npz" else Folder(images)
+    source = Archive(images) if images.suffix == ".npz" else Folder(images, run.resize)
     settings = {
         "weights": sha256(run.weights),
         "source": str(images.absolute()),

@@ -10,6 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from condvae.data.pictures import PictureError, as_array, opened
 from condvae.errors import InputError
 from condvae.images import read_image
 
@@ -35,15 +36,20 @@ class Piece(NamedTuple):
 class Folder:
     """A folder of image files: with a folder for each label in it, or without labels.
 
+    Args:
+        path: the folder.
+        resize: how images of other sizes and modes are made like the training images, one of `condvae.config.RESIZES`.
+            None if images must be like them already.
+
     Raises:
         InputError: there is no such folder, or it has no images.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, resize: str | None = None) -> None:
         if not path.is_dir():
             raise InputError(f"There is no folder {path}. Name a folder of images, or a path ending in .npz.")
         inner = sorted(folder.name for folder in path.iterdir() if folder.is_dir())
-        self.path, self.has_labels = path, bool(inner)
+        self.path, self.has_labels, self.resize = path, bool(inner), resize
         self.files = [str(Path(name) / file) for name in inner or [""] for file in image_names(path / name)]
         if not self.files:
             raise InputError(f"{path} has no images. Known: files ending in {', '.join(sorted(SUFFIXES))}.")
@@ -52,14 +58,23 @@ class Folder:
         return len(self.files)
 
     def read(self, start: int, stop: int, shape: tuple[int, int, int]) -> Piece:
-        """Images `start` to before `stop`. They must have the shape (C, H, W).
+        """Images `start` to before `stop` of the shape (C, H, W).
 
         Raises:
-            InputError: one cannot be read, or has another size.
+            InputError: one cannot be read, or has another size and is not resized.
         """
         files = self.files[start:stop]
         labels = [Path(file).parent.name for file in files] if self.has_labels else None
-        return Piece(np.stack([read_image(self.path / file, shape) for file in files]), labels, files)
+        return Piece(np.stack([self._image(self.path / file, shape) for file in files]), labels, files)
+
+    def _image(self, path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+        if self.resize is None:
+            return read_image(path, shape)
+        try:
+            with opened(str(path)) as picture:
+                return as_array(picture, shape[0], shape[1:], self.resize)
+        except PictureError as error:
+            raise InputError(f"{path} cannot be read as an image: {error}. Fix the file, or remove it.") from error
 
 
 def image_names(folder: Path) -> list[str]:

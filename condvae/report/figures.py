@@ -7,7 +7,7 @@ from condvae.config import Z_PRIORS
 from condvae.errors import ConfigError, unknown
 from condvae.evaluation.study import Study
 from condvae.inference.batched import MODEL_PRIOR
-from condvae.report.gallery import codes, curves, images
+from condvae.report.gallery import codes, curves, images, suspects
 from condvae.report.record import FigureRecord, Vectors, Wanted
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ FIGURES: dict[str, FigureRecord] = {
     "curves": curves.CURVES,
     "radius": curves.RADIUS,
     "tsne": codes.TSNE,
+    "suspects": suspects.SUSPECTS,
+    "outliers": suspects.OUTLIERS,
 }
 
 

@@ -2,11 +2,7 @@
 
 from base64 import b64encode
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, StrictUndefined
 
 from condvae.config import dotted
 from condvae.evaluation.claims import Claim
@@ -15,6 +11,7 @@ from condvae.evaluation.study import Study
 from condvae.files import write_text
 from condvae.progress import progress
 from condvae.report.figures import FIGURES, draw_figure, report_figures
+from condvae.report.page import template
 from condvae.report.plots import save_figure
 
 
@@ -42,13 +39,14 @@ def write_report(study: Study, evaluation: Evaluation, claims: list[Claim]) -> P
     Raises:
         StorageError: a file cannot be written.
     """
-    page = _template().render(
+    page = template("report.html").render(
         name=study.run.path.resolve().name,
         model=study.model,
         record=study.description["record"],
         settings=dotted(study.description["config"]),
         headlines=evaluation.headlines(),
         figures=list(evaluation.figures()),
+        verdicts=evaluation.verdicts(),
         claims=claims,
         pictures=_pictures(study),
         judge=study.judge.card if study.judge else None,
@@ -68,9 +66,3 @@ def _pictures(study: Study) -> list[Picture]:
             pictures.append(Picture(name, FIGURES[name].caption, b64encode(path.read_bytes()).decode("ascii")))
             advance(1)
     return pictures
-
-
-def _template() -> Any:
-    source = (files("condvae.report") / "templates" / "report.html").read_text("utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(source)

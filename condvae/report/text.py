@@ -11,6 +11,7 @@ def summary(evaluation: Evaluation, claims: list[Claim]) -> str:
         lines += [f"\n{heading}"] if heading != shown else []
         shown = heading
         lines.append(f"  {title:<52} {figure.value:.4f} ± {figure.error:.4f}  (n = {figure.count:,})")
+    lines += [f"\n{title}: {verdict}" for title, verdict in evaluation.verdicts()]
     lines += [f"\nImages are judged by {evaluation.judge}."] if evaluation.judge else []
     for number, claim in enumerate(claims, start=1):
         findings = ", ".join(f"{finding.name} {finding.value:.3g}" for finding in claim.findings)

@@ -1,5 +1,6 @@
 """What happens besides the training steps: config.yaml, the best checkpoint, and progress."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,23 +10,50 @@ from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 
 from condvae.config import Config
 from condvae.errors import RunError
+from condvae.files import write_text
 from condvae.run import Run
 
 MONITORED = "val_bound"  # the bound of the validation images, with the KL term at its full weight
 SHOWN = {"test_mse": "test MSE", MONITORED: "validation bound", "val_mse": "validation MSE"}
 FORMATS = {MONITORED: ".4g"}  # all other figures have four decimals
 REFRESH_RATE = 20  # steps between two updates of the bar
+LINES = 50  # of progress, at most, whatever the number of epochs
 
 
-class ConfigFile(pl.Callback):
-    """Writes config.yaml when training begins, so that no file is left behind if settings were refused before."""
+class SettingsFiles(pl.Callback):
+    """Writes data.json and config.yaml when training begins, so that a refused setting leaves no file behind."""
 
     def __init__(self, run: Run, config: Config) -> None:
         self.run, self.config = run, config
 
     def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
-        if trainer.is_global_zero:
-            self.run.write_config(self.config)
+        if not trainer.is_global_zero:
+            return
+        if module.data.record:
+            write_text(self.run.data_file, json.dumps(module.data.record, indent=2, ensure_ascii=False) + "\n")
+        self.run.write_config(self.config)
+
+
+class LastCheckpoint(ModelCheckpoint):
+    """cvae.ckpt, from which a run continues. It is written every few epochs, and after the last one.
+
+    Args:
+        run: the run folder.
+        every: number of epochs between two checkpoints.
+    """
+
+    def __init__(self, run: Run, every: int) -> None:
+        super().__init__(run.path, run.checkpoint.stem, save_on_train_epoch_end=True, enable_version_counter=False)
+        self.every = every
+
+    @property
+    def state_key(self) -> str:
+        """The name of its state in a checkpoint. It is the name in runs of earlier versions."""
+        return super().state_key.replace(type(self).__qualname__, ModelCheckpoint.__qualname__)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
+        if ends_here(trainer, self.every):
+            super().on_train_epoch_end(trainer, module)
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -62,12 +90,22 @@ class ProgressBar(TQDMProgressBar):
 
 
 class ProgressLines(pl.Callback):
-    """One line for each epoch, if the output is not a terminal."""
+    """One line for each epoch, if the output is not a terminal. For many epochs, a line for several of them."""
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
+        every = -(-max(1, trainer.max_epochs or 1) // LINES)
+        if not ends_here(trainer, every):
+            return
         loss = f"loss {module.mean_loss():.4f}"  # all processes take part in the mean
         figures = [f"{title} {value}" for title, value in shown_figures(module, trainer.callback_metrics).items()]
         rate = f"{module.images_per_second:.0f} images/s"
         if trainer.is_global_zero:
             epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
             print(f"{epoch}: {', '.join([loss, *figures, rate])}", flush=True)
+
+
+def ends_here(trainer: pl.Trainer, every: int) -> bool:
+    """Whether the current epoch is the last one of so many epochs, or of the training."""
+    ends = (trainer.max_epochs, trainer.current_epoch + 1), (trainer.max_steps, trainer.global_step)
+    is_last = trainer.should_stop or any(limit == reached for limit, reached in ends)
+    return is_last or (trainer.current_epoch + 1) % every == 0

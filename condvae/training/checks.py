@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from condvae.config import Config, require
+from condvae.data.attributes import MEASURES
 from condvae.errors import ConfigError, unknown
 from condvae.model.likelihoods import LIKELIHOODS
 from condvae.model.networks import ACTIVATIONS, NETWORKS, NORMS
@@ -41,6 +42,11 @@ def check(config: Config) -> None:
     fixed = ", ".join(name for name, kind in PRIORS.items() if not kind.is_learned)
     without_kl = f"{fixed} if training.beta is 0, which leaves the KL term out, so that no prior is learned"
     require(bool(beta) or not prior.is_learned, "model.prior", model.prior, without_kl)
+    measured = ", ".join(name for name in model.conditions if name in MEASURES)
+    unchanged = f"0 if model.conditions has {measured}, which condvae measures of the unchanged images"
+    for name in ("flip", "rotate"):
+        value = getattr(training, name)
+        require(not value or not measured, f"training.{name}", value, unchanged)
     start = training.start_at_mean
     no_sigmoid = f"false if model.likelihood is {model.likelihood}, whose mean is not a sigmoid of the decoder's output"
     require(not start or likelihood.sigmoid_mean, "training.start_at_mean", start, no_sigmoid)

@@ -1,7 +1,6 @@
 """`fit` and `resume`: a model and data become a run folder."""
 
 import platform
-import signal
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -11,13 +10,12 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from condvae.config import Config
-from condvae.data.dataset import Dataset, prepared
+from condvae.config import Config, require
+from condvae.data.dataset import Dataset, prepared, require_same
 from condvae.data.sources import load_data
-from condvae.errors import CondvaeError, ConfigError, RunError
+from condvae.errors import ConfigError, RunError
 from condvae.files import require_empty
 from condvae.model.cvae import CVAE
 from condvae.model.saving import require_fit, save_model
@@ -27,19 +25,23 @@ from condvae.training.checkpoints import load_checkpoint
 from condvae.training.checks import check
 from condvae.training.module import CVAEModule
 from condvae.training.optimizers import SCHEDULES
-from condvae.training.trainer import is_main_process, make_trainer, refused, without_noise
+from condvae.training.plan import require_minutes
+from condvae.training.timing import fitted
+from condvae.training.trainer import is_main_process, make_trainer, run_trainer, without_noise
 
 NEEDED = {"epoch", "global_step", "state_dict", "optimizer_states", "loops"}  # of a checkpoint, to continue from it
 RECORDED = ("condvae", "torch", "lightning", "pytorch-optimizer", "zuko", "numpy", "safetensors")
 
 
-def fit(config: Config, out: Path, data: Dataset | None = None) -> CVAE:
+def fit(config: Config, out: Path, data: Dataset | None = None, *, minutes: float | None = None) -> CVAE:
     """Train a model into a new run folder.
 
     Args:
         config: all settings.
         out: the run folder, which must be new or empty.
         data: the images, if they do not come from `config.data`.
+        minutes: about how long training shall take on this machine. A few steps are timed, and config.yaml gets the
+            length that follows. It replaces the number of epochs in `config`.
 
     Returns:
         The trained model on the CPU, in evaluation mode.
@@ -53,10 +55,14 @@ def fit(config: Config, out: Path, data: Dataset | None = None) -> CVAE:
         KeyboardInterrupt: the user stopped the training. cvae.ckpt has the last completed epoch.
     """
     check(config)
+    if minutes is not None:
+        require_minutes(minutes)
     if is_main_process():
-        _require_new(Run(out))
+        require_new(Run(out))
     images = data or load_data(config.data)
-    return _train(replace(config, data=images.source), Run(out), prepared(images, config), {})
+    used = _used(images, config)
+    chosen = config if minutes is None else fitted(config, used, minutes)
+    return _train(replace(chosen, data=replace(config.data, source=images.source)), Run(out), used, {})
 
 
 def resume(path: Path, trainer: Mapping[str, Any] | None = None, data: Dataset | None = None) -> CVAE:
@@ -89,7 +95,19 @@ def resume(path: Path, trainer: Mapping[str, Any] | None = None, data: Dataset |
         raise RunError(
             f"The run in {path} is complete after {content['epoch'] + 1} epochs. {further if can_continue else planned}"
         )
-    return _train(config, run, prepared(data or load_data(config.data), config), content)
+    images = data or load_data(config.data)
+    require_same(images, run.data_record(), path)
+    return _train(config, run, _used(images, config), content)
+
+
+def _used(images: Dataset, config: Config) -> Dataset:
+    """The images as the run uses them. Settings that need certain images are checked."""
+    data, patience, hidden = prepared(images, config), config.training.patience, config.model.condition_dropout
+    no_validation = "0 without validation images. Set data.validation_split to 0.1, for example"
+    require(data.validation is not None or not patience, "training.patience", patience, no_validation)
+    needed = "more than 0 for images without a label, so that the model learns to do without it, such as 0.1"
+    require(data.unlabelled is None or hidden > 0, "model.condition_dropout", hidden, needed)
+    return data
 
 
 def _resumable(run: Run) -> dict[str, Any]:
@@ -103,7 +121,13 @@ def _resumable(run: Run) -> dict[str, Any]:
     return content
 
 
-def _require_new(run: Run) -> None:
+def require_new(run: Run) -> None:
+    """Make sure that a run can begin in this folder.
+
+    Raises:
+        RunError: there is a run already.
+        StorageError: the folder is not empty.
+    """
     if run.is_finished:
         raise RunError(
             f"{run.path} holds a finished run. Choose another --out. If its schedule has no planned end, you can also "
@@ -121,7 +145,7 @@ def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any
     module = _module(config, run, data, checkpoint)
     with without_noise():
         trainer = make_trainer(config, run, checkpoint)
-        _fit_module(trainer, module, run.checkpoint if checkpoint else None)
+        run_trainer(trainer, module, run.checkpoint if checkpoint else None)
     if not trainer.global_step:
         raise ConfigError(
             f"No training step was made, because the options of the Trainer allow none: {dict(config.trainer)}. Allow "
@@ -144,22 +168,6 @@ def _module(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, An
     if checkpoint:
         require_fit(run, module.state_dict(), checkpoint["state_dict"])
     return module
-
-
-def _fit_module(trainer: pl.Trainer, module: CVAEModule, checkpoint: Path | None) -> None:
-    """Let Lightning train. Its errors about options become a ConfigError, and Ctrl-C a KeyboardInterrupt."""
-    interrupt = signal.getsignal(signal.SIGINT)
-    try:
-        trainer.fit(module, ckpt_path=checkpoint)
-    except (MisconfigurationException, ValueError) as error:
-        if isinstance(error, CondvaeError) or module.has_begun:
-            raise
-        raise refused(error) from error
-    except SystemExit:  # Lightning ends with it on Ctrl-C, and ignores Ctrl-C from then on
-        signal.signal(signal.SIGINT, interrupt)
-        if trainer.interrupted:
-            raise KeyboardInterrupt from None
-        raise
 
 
 def _take_best(trainer: pl.Trainer, module: CVAEModule) -> None:

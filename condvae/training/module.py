@@ -1,58 +1,40 @@
 """The batches, the loss, and what is logged.
 
-The random numbers of an epoch (the order of the images, dropout, sampling) depend only on the seed, the number of the
-epoch and the number of the process. Weights, optimiser, schedule and counters are in the checkpoint. On a CPU, a run
-that was interrupted and resumed therefore ends with the same weights as one that was not.
+The random numbers of an epoch (the order of the images, augmentation, dropout, sampling) depend only on the seed, the
+number of the epoch and the number of the process. Weights, optimiser, schedule and counters are in the checkpoint. On a
+CPU, a run that was interrupted and resumed therefore ends with the same weights as one that was not.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 
 from condvae.config import Config
 from condvae.data.batches import Batches
-from condvae.data.dataset import Dataset, LabelledImages
+from condvae.data.dataset import Dataset
+from condvae.data.labelled import Images, LabelledImages
 from condvae.errors import ConfigError, TrainingError
 from condvae.images import unit
 from condvae.model.cvae import CVAE
 from condvae.model.distributions import squared_error
 from condvae.seeds import derived_seed, seeded
+from condvae.training.augmentation import augmented
+from condvae.training.callbacks import ends_here
 from condvae.training.optimizers import OPTIMIZERS, SCHEDULES
+from condvae.training.sampling import ShuffledBatches
 
 Batch = Sequence[Tensor]  # images uint8 (B, C, H, W), and conditions (B, D)
 
+PREFETCHED = 4  # batches that are read ahead for a GPU
 EVALUATION_BATCH = 1000  # images times importance samples that are measured at once
-
-
-class ShuffledBatches(Sampler[Tensor]):
-    """The indices of the images of each batch. Seed and epoch decide the order, the same on every device.
-
-    Args:
-        count: number of images.
-        batch_size: number of images in a batch. The last batch may be smaller.
-        seed: seed of the permutations.
-        device: where the indices are.
-    """
-
-    def __init__(self, count: int, batch_size: int, seed: int, device: torch.device) -> None:
-        self.count, self.batch_size, self.seed, self.device, self.epoch = count, batch_size, seed, device, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before each epoch."""
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[Tensor]:
-        generator = torch.Generator().manual_seed(derived_seed(self.seed, self.epoch, 0))
-        yield from torch.randperm(self.count, generator=generator).to(self.device).split(self.batch_size)
-
-    def __len__(self) -> int:
-        return -(-self.count // self.batch_size)
 
 
 class CVAEModule(pl.LightningModule):
@@ -86,14 +68,15 @@ class CVAEModule(pl.LightningModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         settings = self.config.training
-        batches = self._batches(self.data.train)
-        order = ShuffledBatches(len(batches), settings.batch_size, settings.seed, batches.device)
-        return _loader(batches, order)
+        device, batches = self.trainer.strategy.root_device, self._batches(self.data.train, self.data.unlabelled)
+        labels = _labels(self.data.train, len(batches))
+        size, seed, balance = settings.batch_size, settings.seed, settings.balance
+        return _loader(batches, ShuffledBatches(len(batches), size, seed, batches.device, balance, labels), device)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        batches = self._batches(self.data.validation or self.data.test)
+        device, batches = self.trainer.strategy.root_device, self._batches(self.data.validation or self.data.test)
         size = max(1, EVALUATION_BATCH // self.config.training.samples)
-        return _loader(batches, torch.arange(len(batches), device=batches.device).split(size))
+        return _loader(batches, torch.arange(len(batches), device=batches.device).split(size), device)
 
     def configure_optimizers(self) -> Any:
         settings = self.config.training
@@ -115,7 +98,7 @@ class CVAEModule(pl.LightningModule):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         images, given = batch
         settings = self.config.training
-        x = self.model.observe(unit(images))
+        x = self.model.observe(augmented(unit(images), settings))
         loss = -self.model.elbo(x, given, self._beta(index), settings.free_bits, settings.samples).value.mean()
         self.loss_sum = self.loss_sum + loss.detach() * len(images)
         self.images += len(images)
@@ -152,7 +135,8 @@ class CVAEModule(pl.LightningModule):
         self.log_dict(measured, prog_bar=True, batch_size=len(images), sync_dist=True)
 
     def on_train_epoch_end(self) -> None:
-        self.log_dict({"train_loss_epoch": self.mean_loss(), "seconds": self.seconds}, sync_dist=True)
+        if ends_here(self.trainer, self.config.training.checkpoint_every):  # thousands of short epochs need no row each
+            self.log_dict({"train_loss_epoch": self.mean_loss(), "seconds": self.seconds}, sync_dist=True)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["seconds"] = self.seconds
@@ -168,9 +152,9 @@ class CVAEModule(pl.LightningModule):
                     "for. Resume the run without changing its number of steps, or train a new run with more steps."
                 )
 
-    def _batches(self, part: LabelledImages) -> Batches:
+    def _batches(self, part: LabelledImages, unlabelled: Images | None = None) -> Batches:
         # self.device is still the CPU when a resumed run makes its batches
-        return Batches(part, self.config.model.conditions, self.trainer.strategy.root_device)
+        return Batches(part, self.config.model.conditions, self.trainer.strategy.root_device, unlabelled)
 
     def _beta(self, index: int) -> float:
         """The weight of the KL term in a step of this epoch, by the number of the step from 0."""
@@ -195,6 +179,15 @@ class CVAEModule(pl.LightningModule):
         return int(steps)
 
 
-def _loader(batches: Batches, order: Iterable[Tensor]) -> DataLoader[Any]:
+def _labels(part: LabelledImages, count: int) -> NDArray[np.int64]:
+    """The label of each image, (count,). It is -1 if an image has none, as the images after the labelled ones."""
+    return np.pad(part.labels, (0, count - len(part)), constant_values=-1)
+
+
+def _loader(batches: Batches, order: Iterable[Tensor], trains_on: torch.device) -> DataLoader[Any]:
+    """Batches in this order. Images in a file are read by another process while a GPU computes."""
     # a generator of its own, because a DataLoader draws a seed from the global one
-    return DataLoader(batches, sampler=order, batch_size=None, generator=torch.Generator())
+    options: dict[str, Any] = {"sampler": order, "batch_size": None, "generator": torch.Generator()}
+    if batches.in_file and trains_on.type != "cpu":
+        options |= {"pin_memory": True, "num_workers": 1, "prefetch_factor": PREFETCHED, "persistent_workers": True}
+    return DataLoader(batches, **options)

@@ -102,9 +102,8 @@ class OneCycle(Schedule):
     @staticmethod
     def make(optimizer: torch.optim.Optimizer, settings: TrainingConfig, steps: int) -> LRScheduler:
         largest = [group["lr"] for group in optimizer.param_groups]
-        return OneCycleLR(
-            optimizer, largest, steps, pct_start=settings.peak, anneal_strategy="linear", cycle_momentum=False
-        )
+        peak = max(settings.peak, 2 / steps)  # PyTorch divides by the number of steps before the peak minus 1
+        return OneCycleLR(optimizer, largest, steps, pct_start=peak, anneal_strategy="linear", cycle_momentum=False)
 
     @staticmethod
     def planned_steps(state: Mapping[str, Any]) -> int | None:

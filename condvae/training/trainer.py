@@ -1,6 +1,7 @@
 """Lightning's Trainer as condvae uses it: its options, and what it shows, logs and saves."""
 
 import logging
+import signal
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from importlib.util import find_spec
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -15,13 +17,20 @@ import torch
 from jsonargparse import ArgumentError, ArgumentParser
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.rank_zero import rank_zero_only
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from condvae.config import TRAINER, Config, require
-from condvae.errors import ConfigError
+from condvae.errors import CondvaeError, ConfigError
 from condvae.run import Run
-from condvae.training.callbacks import MONITORED, BestCheckpoint, ConfigFile, ProgressBar, ProgressLines
+from condvae.training.callbacks import (
+    MONITORED,
+    BestCheckpoint,
+    LastCheckpoint,
+    ProgressBar,
+    ProgressLines,
+    SettingsFiles,
+)
 from condvae.training.checkpoints import SafeCheckpointIO
 from condvae.training.logs import CsvLog
 
@@ -42,7 +51,7 @@ EXPECTED_WARNINGS = (
 
 
 def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.Trainer:
-    """Lightning's Trainer with the options of a run, its progress, its logs, and a checkpoint after each epoch.
+    """Lightning's Trainer with the options of a run, its progress, its logs, and its checkpoints.
 
     Args:
         config: all settings.
@@ -77,6 +86,28 @@ def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.
 def refused(error: Exception) -> ConfigError:
     """The error to raise if Lightning does not accept an option of its Trainer."""
     return ConfigError(f"Lightning's Trainer refuses its options: {error}")
+
+
+def run_trainer(trainer: pl.Trainer, module: Any, checkpoint: Path | None) -> None:
+    """Let Lightning train. Its errors about options become a ConfigError, and Ctrl-C a KeyboardInterrupt.
+
+    Args:
+        trainer: Lightning's Trainer.
+        module: the CVAEModule to train.
+        checkpoint: the file to continue from. None for a new run.
+    """
+    interrupt = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(module, ckpt_path=checkpoint)
+    except (MisconfigurationException, ValueError) as error:
+        if isinstance(error, CondvaeError) or module.has_begun:
+            raise
+        raise refused(error) from error
+    except SystemExit:  # Lightning ends with it on Ctrl-C, and ignores Ctrl-C from then on
+        signal.signal(signal.SIGINT, interrupt)
+        if trainer.interrupted:
+            raise KeyboardInterrupt from None
+        raise
 
 
 def is_main_process() -> bool:
@@ -116,7 +147,7 @@ def _instantiated(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _callbacks(config: Config, run: Run, options: Mapping[str, Any]) -> list[pl.Callback]:
-    callbacks: list[pl.Callback] = [ConfigFile(run, config), *(options["callbacks"] or [])]
+    callbacks: list[pl.Callback] = [SettingsFiles(run, config), *(options["callbacks"] or [])]
     patience = config.training.patience
     if patience:
         every, epochs = options["check_val_every_n_epoch"] or 1, options["max_epochs"] or inf
@@ -128,9 +159,7 @@ def _callbacks(config: Config, run: Run, options: Mapping[str, Any]) -> list[pl.
             BestCheckpoint(run.path, "best", monitor=MONITORED, mode="max", enable_version_counter=False),
         ]
     if options["enable_checkpointing"] is not False:
-        callbacks.append(
-            ModelCheckpoint(run.path, run.checkpoint.stem, save_on_train_epoch_end=True, enable_version_counter=False)
-        )
+        callbacks.append(LastCheckpoint(run, config.training.checkpoint_every))
     return callbacks
 
 

@@ -17,7 +17,12 @@ TINY = {
     "profile": ["--steps", "10"],
     "tried": ["--segments", "1", "--steps", "2", "--compile", "0"],
     "scaling": ["--segments", "1", "--steps", "2", "--largest", "15000"],
+    "packing": ["--segments", "1", "--small", "200", "--large", "10"],
     "quality": ["--seeds", "1", "--batches", "20"],
+    "augmentation": [
+        *("--recipe", "paper", "--minutes", "0", "--largest", "60", "--imbalance", "10", "--seeds", "2", "--steps", "5")
+    ],
+    "labels": ["--images", "600", "--seeds", "1", "--steps", "2"],
     "explorer": ["--models", "1", "--moves", "20", "--segments", "1", "--clients", "3", "--seconds", "1"],
 }
 QUICK = "profile"  # runs in `make test`; the others take longer

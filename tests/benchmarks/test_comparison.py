@@ -13,11 +13,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import sides
 from benchmarks.floor import Floor, linear_layers
 from benchmarks.plain import PlainCVAE
-from condvae.config import load_recipe
 from condvae.data.dataset import Dataset
 from condvae.images import unit
 from condvae.model.cvae import CVAE
 from condvae.model.networks import Dropout
+from condvae.recipe import load_recipe
 from condvae.schema import Schema
 from condvae.training.fit import fit
 from condvae.training.module import CVAEModule

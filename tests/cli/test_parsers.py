@@ -45,9 +45,9 @@ def test_the_parsers_for_the_documentation_are_complete() -> None:
 
 
 def test_the_help_names_every_figure_part_source_and_recipe(capsys: pytest.CaptureFixture[str]) -> None:
-    from condvae.config import recipe_names
     from condvae.data.sources import SOURCES
     from condvae.evaluation.part import parts
+    from condvae.recipe import recipe_names
     from condvae.report.figures import FIGURES
 
     for command, names in (
@@ -78,7 +78,9 @@ def test_examples_of_the_help_are_understood(monkeypatch: pytest.MonkeyPatch) ->
         "run.Run.find",
         "inference.bulk.load",
         "training.fit.fit",
+        "data.packing.packed.packed_size",
         "data.sources.load_data",
+        "data.sources.open_source",
         "reproduce.reproduce",
     ):
         monkeypatch.setattr(f"condvae.{name}", stop)

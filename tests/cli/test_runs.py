@@ -157,7 +157,7 @@ def test_reproduce_continues_and_refuses_other_settings(tmp_path: Path, command:
     from dataclasses import replace
 
     from condvae import reproduce as experiment
-    from condvae.config import load_recipe
+    from condvae.recipe import load_recipe
 
     short = {"max_epochs": 1, "limit_train_batches": 100}
     monkeypatch.setattr(experiment, "load_recipe", lambda name: replace(load_recipe(name), trainer=short))

@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from condvae.cli.main import main
-from condvae.config import load_recipe, recipe_names, recipe_notes
+from condvae.cli.train import _chosen, _in_full, settings_parser
+from condvae.recipe import load_recipe, recipe_names, recipe_notes
 from condvae.run import Run
+from condvae.training.plan import Costs
 from tests.conftest import Cli
+from tests.data.test_sources import write_idx_folder
 
 
 def test_the_list_of_recipes_has_what_each_recipe_says_of_itself(command: Cli) -> None:
@@ -53,3 +56,69 @@ def test_mistakes(options: list[str], message: str, tmp_path: Path, command: Cli
     monkeypatch.chdir(tmp_path)
     assert message in command.fails("train", *options)
     assert not list(tmp_path.iterdir())
+
+
+def test_words_after_a_list_and_the_short_name_of_the_source_are_written_in_full() -> None:
+    given = [
+        "--data",
+        "digits",
+        "--data.image_size",
+        "8",
+        "16",
+        "--model.encoder",
+        "[4, 5]",
+        "--data.class_names",
+        "a b",
+        "1",
+    ]
+    assert _in_full([*given, "--data=x"]) == [
+        "--data.source", "digits", "--data.image_size", "[8, 16]", "--model.encoder", "[4, 5]",
+        "--data.class_names", '["a b", "1"]', "--data.source=x",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "recipe"),
+    [
+        ([], "paper"),
+        (["--data", "mnist"], "paper"),
+        (["--data", "digits"], "auto"),
+        (["--data", "mnist", "--recipe", "auto"], "auto"),
+        (["--data=digits", "--recipe", "conv"], "conv"),
+    ],
+)
+def test_the_recipe_follows_from_the_source(options: list[str], recipe: str) -> None:
+    argv = _in_full(options)
+    assert _chosen(argv).recipe == recipe
+    settings = settings_parser(argv).parse_args(argv)
+    assert settings.model.network == load_recipe(recipe).model.network
+    assert settings.data.source == ("digits" if "digits" in " ".join(options) else "mnist")
+
+
+def test_the_recipe_auto_says_what_it_chose_and_keeps_what_was_given(tmp_path: Path, command: Cli) -> None:
+    write_idx_folder(tmp_path / "set")
+    out = tmp_path / "run"
+    options = ["--model.latent", 3, "--model.encoder", 6, 4, "--trainer.max_epochs", 2]
+    output = command("train", "--data", f"idx:{tmp_path / 'set'}", "--out", out, *options)
+    assert "6 grey training images of 4 x 5 pixels in 3 classes." in output
+    assert "Fewer than 100 images: training.batch_size 25. Reason: there are too few images" not in output
+    assert "Fewer than 100 images: data.validation_split 0" in output
+    config = Run(out).config()
+    assert (config.model.latent, config.model.encoder, config.model.decoder) == (3, (6, 4), (256, 512))
+    assert config.trainer["max_epochs"] == 2
+    assert "holds a finished run" in command.fails("train", "--data", f"idx:{tmp_path / 'set'}", "--out", out)
+    assert "so --model.network cannot be changed" in command.fails("train", "--resume", out, "--model.network", "conv")
+
+
+@pytest.mark.parametrize("recipe", ["auto", "paper"])
+def test_minutes_make_plain_settings(
+    recipe: str, tmp_path: Path, command: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("condvae.training.timing.measured_costs", lambda *_: Costs(1, 0.2, 0.1))
+    write_idx_folder(tmp_path / "set")
+    output = command(
+        "train", "--recipe", recipe, "--data", f"idx:{tmp_path / 'set'}", "--out", tmp_path / "run", "--minutes", 0.05
+    )
+    assert "All images: steps" not in output, "the length of the table is not used"
+    trainer = Run(tmp_path / "run").config().trainer
+    assert (trainer["max_epochs"], trainer["check_val_every_n_epoch"]) == (13, 13)

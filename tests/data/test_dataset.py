@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from condvae.data.batches import Batches
-from condvae.data.dataset import Dataset, LabelledImages, Values
+from condvae.data.dataset import Dataset
+from condvae.data.labelled import LabelledImages, Values
 from condvae.errors import ConfigError, DataError
 
 
@@ -24,7 +25,7 @@ def test_validation_images_are_always_the_same_and_left_out_of_training() -> Non
     assert first.train.images[0].tobytes() == data.train.images[int(first.train.attributes["size"].values[0])].tobytes()
     assert data.hold_out(0) is data
     with pytest.raises(
-        DataError, match=r"training\.validation must be less than the number of training images, 50, got 50"
+        DataError, match=r"data\.validation_split must be less than the number of training images, 50, got 50"
     ):
         data.hold_out(50)
 

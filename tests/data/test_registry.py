@@ -11,7 +11,8 @@ from condvae.errors import ConfigError
 
 MODULE = """
 import numpy as np
-from condvae.data.dataset import Dataset, LabelledImages
+from condvae.data.dataset import Dataset
+from condvae.data.labelled import LabelledImages
 
 def load(argument):
     part = LabelledImages(np.full((int(argument), 1, 2, 2), 7, np.uint8), np.zeros(int(argument), np.int64), ("a",))

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from condvae.data import mnist as mnist_files
-from condvae.data.dataset import Dataset, LabelledImages
-from condvae.data.idx import read_idx
+from condvae.data.dataset import Dataset
+from condvae.data.labelled import LabelledImages
+from condvae.data.readers import mnist as mnist_files
+from condvae.data.readers.idx import read_idx
 from condvae.data.sources import load_data
 from condvae.errors import ConfigError, DataError
 from condvae.files import cache_folder
@@ -103,7 +104,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 def test_unknown_source() -> None:
     with pytest.raises(
-        ConfigError, match=r"There is no data source 'mnits'. Did you mean 'mnist'\? Known: idx:DIR, mnist"
+        ConfigError, match=r"There is no data source 'mnits'. Did you mean 'mnist'\? Known: arrays:FILE.npz, digits, "
     ):
         load_data("mnits")
 
@@ -193,7 +194,7 @@ def test_data_commands(tmp_path: Path, command: Cli, mnist: Dataset) -> None:
     assert "60,000 training and 10,000 test images" in command("data", "fetch", "mnist")
     output = command("data", "info", "mnist", "--out", tmp_path / "mnist.png")
     assert "train: 60,000 images, (C, H, W) = (1, 28, 28), values 0 to 255, mean 33.3" in output
-    assert "5             5421      892" in output
+    assert "5          5,421        892" in output
     from PIL import Image
 
     sheet = np.asarray(Image.open(tmp_path / "mnist.png"))

@@ -10,11 +10,14 @@ from typing import NamedTuple
 import pytest
 
 import condvae
-from condvae.config import recipe_names
+from condvae.recipe import recipe_names
 from tests.conftest import Cli
 
 ROOT = Path(condvae.__file__).parent.parent
-PAGES = ["README.md", "docs/index.md", "docs/training.md", "docs/evaluation.md"]
+PAGES = [
+    "README.md",
+    *(f"docs/{name}.md" for name in ("index", "own-images", "training", "evaluation", "augmentation")),
+]
 SERVED = "condvae explore"  # run by tests/explorer, as docs/explorer.md is
 SHORTER = {"train": ["--trainer.limit_train_batches", "20"]}
 MOST_LINES = 150  # of the README
@@ -53,7 +56,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def fast(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run that the pages after the first assume."""
-    from condvae.config import Config, load_recipe
+    from condvae.config import Config
+    from condvae.recipe import load_recipe
     from condvae.training.fit import fit
 
     recipe = load_recipe("fast")
@@ -64,7 +68,7 @@ def fast(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_everything_that_a_page_shows_runs(page: str, place: Path, fast: Path, command: Cli) -> None:
-    if page == "docs/evaluation.md":
+    if page in ("docs/evaluation.md", "docs/augmentation.md"):
         shutil.copytree(fast, place / "runs" / "fast")
     for block in blocks(page):
         if block.language == "python":

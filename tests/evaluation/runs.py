@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from condvae.config import Config, ModelConfig, TrainingConfig
-from condvae.data.dataset import Dataset, LabelledImages, Values, prepared
+from condvae.data.dataset import Dataset, prepared
+from condvae.data.labelled import LabelledImages, Values
 from condvae.evaluation.evaluate import evaluate, load_evaluation
 from condvae.evaluation.measurement import Measurement
 from condvae.evaluation.protocol import Protocol
@@ -22,7 +23,7 @@ SMALL = ModelConfig(encoder=(16,), decoder=(16,), dropout=0)
 SHORT = {"max_epochs": 2, "enable_progress_bar": False}
 BOUND = TrainingConfig(batch_size=30, beta=1)
 NO_BOUND = TrainingConfig(batch_size=30)
-FEW = Protocol(importance_samples=7, images=9)
+FEW = Protocol(importance_samples=7, images=9, classifier_steps=2)
 
 
 def trained(path: Path, data: Dataset, model: ModelConfig, training: TrainingConfig = BOUND) -> Study:

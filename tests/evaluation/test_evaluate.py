@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from condvae.config import Config
+from condvae.config import Config, DataConfig
 from condvae.data.dataset import Dataset
 from condvae.errors import ConfigError
 from condvae.evaluation.evaluate import EDITION, Evaluation, evaluate, load_evaluation
@@ -36,7 +36,7 @@ def test_every_part_of_every_likelihood(bars: Dataset, tmp_path: Path, likelihoo
     state = torch.get_rng_state()
     found = measured(study)
     assert torch.equal(state, torch.get_rng_state())
-    assert parts_of(found) == titles(*parts()) - titles("control")
+    assert parts_of(found) == titles(*parts()) - titles("control", "augmentation", "labels")
     part = f"Likelihood of test images, {study.model.likelihood.measures}"
     bound, nll = found[f"{part}: -ELBO, nats"], found[f"{part}: -log p(x|y), nats"]
     terms = [found[f"{part}: {one} term of -ELBO, nats"].value for one in ("reconstruction", "KL")]
@@ -139,7 +139,7 @@ def test_what_is_not_possible(bars: Dataset, tmp_path: Path) -> None:
 def test_the_judge_and_the_ceiling_do_not_depend_on_what_is_held_out(bars: Dataset, tmp_path: Path) -> None:
     held_out = 9
     one = untrained(tmp_path / "one", bars)
-    config = Config(model=one.model.config, training=replace(BOUND, beta=0, validation=held_out))
+    config = Config(DataConfig(validation_split=held_out), one.model.config, replace(BOUND, beta=0))
     one.run.description.write_text(json.dumps({**one.description, "config": config.to_dict()}))
     other = Study(one.run, bars)
     assert len(other.data.train) == len(one.data.train) - held_out

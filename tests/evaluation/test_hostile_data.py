@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from condvae.data.dataset import Dataset, LabelledImages
+from condvae.data.dataset import Dataset
+from condvae.data.labelled import LabelledImages
 from tests.evaluation.runs import BOUND, SMALL, measured, trained
 
 LARGE = pytest.param("64 x 48 x 3", marks=pytest.mark.slow)
@@ -44,5 +45,5 @@ def hostile(case: str) -> Dataset:
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize(("model", "training"), MODELS.values(), ids=MODELS.keys())
 def test_hostile_data(case: str, model: dict, training: dict, tmp_path: Path) -> None:
-    settings = replace(BOUND, validation=VALIDATION, **training)
-    assert measured(trained(tmp_path / "run", hostile(case), replace(SMALL, **model), settings))
+    data = hostile(case).hold_out(VALIDATION)
+    assert measured(trained(tmp_path / "run", data, replace(SMALL, **model), replace(BOUND, **training)))

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from condvae.config import Config, ModelConfig, TrainingConfig
-from condvae.data.dataset import Dataset, LabelledImages
+from condvae.data.dataset import Dataset
+from condvae.data.labelled import LabelledImages
 from condvae.evaluation.parts.likelihood import _classifier, log_likelihood, measure_likelihood
 from condvae.evaluation.protocol import Protocol
 from condvae.evaluation.study import Study
@@ -19,6 +20,7 @@ from condvae.model.cvae import CVAE
 from condvae.model.saving import save_model
 from condvae.run import Run
 from tests.evaluation.linear import IMAGES, LATENT, PIXELS, SCHEMA, SHAPE, LinearGaussian
+from tests.evaluation.runs import untrained
 
 BOUND = TrainingConfig(beta=1)
 
@@ -112,6 +114,30 @@ def test_the_marginal_and_the_classifier_are_those_of_bayes(linear: LinearGaussi
     assert found.classifier.accuracy.value == pytest.approx(right)
     assert 0 < found.classifier.calibration_error.value < 0.2
     assert "3 importance samples of z for each image. All test images." in found.nll.protocol
+
+
+def test_the_code_length_is_the_mean_over_uniform_noise(linear: LinearGaussian, study: Study) -> None:
+    """The mean of a quadratic form over noise with a known mean and variance. All test images are black."""
+    found = measure_likelihood(study, Protocol(importance_samples=3, images=None))
+    deviations = 0.5 / 256 - linear.shift[linear.labels]
+    noise = linear.exact.precision_matrix.trace() / (12 * 256**2) / 2
+    bits = 8 - (linear.exact.log_prob(deviations) - noise) / (PIXELS * log(2))
+    assert found.code_length.value == pytest.approx(bits.mean().item(), abs=1e-3)
+    assert "An upper bound, by uniform dequantisation" in found.code_length.protocol
+
+
+def test_a_uniform_density_needs_all_eight_bits(bars: Dataset, tmp_path: Path) -> None:
+    study = untrained(tmp_path / "run", bars, likelihood="continuous-bernoulli")
+    for parameter in study.model.parameters():
+        parameter.data.zero_()
+    found = measure_likelihood(study, Protocol(importance_samples=3, images=9))
+    assert found.code_length.value == pytest.approx(8)
+    assert found.bits.value == pytest.approx(log2(255)), "without dequantisation it is no code length"
+
+
+def test_binarised_images_have_no_code_length_in_grey_levels(bars: Dataset, tmp_path: Path) -> None:
+    study = untrained(tmp_path / "run", bars, likelihood="bernoulli")
+    assert measure_likelihood(study, Protocol(importance_samples=3, images=9)).code_length is None
 
 
 @pytest.mark.parametrize("claimed", [0.5, 0.9])

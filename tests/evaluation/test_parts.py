@@ -101,6 +101,8 @@ def test_the_records() -> None:
         "memorisation",
         "realism",
         "classifier_score",
+        "augmentation",
+        "labels",
     ]
     files = {path.stem for path in Path(folder.__file__).parent.glob("*.py")} - {"__init__"}
     assert {part.name for part in known.values()} == files, "each has the name of its file"

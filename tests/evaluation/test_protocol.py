@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from condvae.data.dataset import Dataset, LabelledImages
+from condvae.data.dataset import Dataset
+from condvae.data.labelled import LabelledImages
 from condvae.errors import ConfigError
 from condvae.evaluation.protocol import Protocol, balanced, examples, proportioned, sample_labels
 from condvae.evaluation.study import Study

@@ -9,7 +9,8 @@ from fastapi.testclient import TestClient
 
 from benchmarks.explorer import FLAGS, chromium
 from condvae.config import Config, ModelConfig
-from condvae.data.dataset import Dataset, LabelledImages, Values
+from condvae.data.dataset import Dataset
+from condvae.data.labelled import LabelledImages, Values
 from condvae.evaluation.study import Study
 from condvae.explorer.session import Session
 from condvae.run import Run

@@ -11,7 +11,8 @@ from PIL import Image
 
 import condvae
 from condvae.config import Config, ModelConfig, TrainingConfig
-from condvae.data.dataset import Dataset, LabelledImages
+from condvae.data.dataset import Dataset
+from condvae.data.labelled import LabelledImages
 from condvae.evaluation.study import Study
 from condvae.explorer.limits import LIMITS
 from condvae.explorer.session import Session

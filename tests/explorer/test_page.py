@@ -13,7 +13,8 @@ import pytest
 
 import condvae
 from condvae.config import Config, ModelConfig
-from condvae.data.dataset import Dataset, LabelledImages
+from condvae.data.dataset import Dataset
+from condvae.data.labelled import LabelledImages
 from condvae.explorer.page import STATIC
 from condvae.explorer.view import LANGUAGES
 from condvae.model.cvae import CVAE

@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 import condvae
+from condvae.config import DataConfig
 from condvae.errors import ConfigError
 from condvae.evaluation.study import Study
 from condvae.explorer.options import Options
@@ -82,9 +83,9 @@ def test_allowed_sites_may_ask_with_a_password(session: Session) -> None:
 
 
 def test_the_settings_name_no_folder_of_the_server(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(study, "config", replace(study.config, data="idx:/home/somebody/digits"))
+    monkeypatch.setattr(study, "config", replace(study.config, data=DataConfig("idx:/home/somebody/digits")))
     settings = open_session(study).evidence["settings"]
-    assert settings["data"] == "idx:digits"
+    assert settings["data"]["source"] == "idx:digits"
     assert "somebody" not in json.dumps(settings)
 
 

@@ -10,7 +10,8 @@ from PIL import Image
 import condvae
 from condvae.cli import main as cli
 from condvae.config import Config, ModelConfig
-from condvae.data.dataset import Dataset, LabelledImages
+from condvae.data.dataset import Dataset
+from condvae.data.labelled import LabelledImages
 from condvae.images import png
 from condvae.inference import bulk
 from condvae.inference.shards import Job

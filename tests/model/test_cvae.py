@@ -5,10 +5,11 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
-from condvae.config import Config, ModelConfig, load_recipe
+from condvae.config import Config, ModelConfig
 from condvae.errors import ConfigError
 from condvae.model.cvae import CVAE
 from condvae.model.networks import Dropout
+from condvae.recipe import load_recipe
 from condvae.schema import Schema
 from tests.model.test_laws import DIGITS, batch, made
 

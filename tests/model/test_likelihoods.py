@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.distributions import ContinuousBernoulli as TorchContinuousBernoulli
 
 from condvae.config import Config, ModelConfig, TrainingConfig
-from condvae.data.dataset import Dataset, LabelledImages
+from condvae.data.dataset import Dataset
+from condvae.data.labelled import LabelledImages
 from condvae.images import unit
 from condvae.inference.batched import decode, encode_moments
 from condvae.model.distributions import ContinuousBernoulli, squared_error

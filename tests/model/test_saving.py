@@ -58,8 +58,8 @@ def test_unfinished(copy: Path) -> None:
 
 
 def test_newer_format(copy: Path) -> None:
-    change(copy, "format", 2)
-    with pytest.raises(RunError, match=r"format version 2\. This condvae reads versions up to 1\. Upgrade"):
+    change(copy, "format", 3)
+    with pytest.raises(RunError, match=r"format version 3\. This condvae reads versions up to 2\. Upgrade"):
         load(copy)
 
 

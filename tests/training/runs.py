@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from condvae.config import Config, ModelConfig, TrainingConfig
+from condvae.config import Config, DataConfig, ModelConfig, TrainingConfig
 from condvae.run import Run
 from condvae.training.module import CVAEModule
 from tests.conftest import hear_interrupts
@@ -26,8 +26,8 @@ BERNOULLI = ModelConfig(likelihood="bernoulli", encoder=(16,), decoder=(16,), co
 
 def with_bound(epochs: int, model: ModelConfig = BERNOULLI, **training: object) -> Config:
     """A model with a bound on the bars: 80 training images in batches of 20, and 10 images held out."""
-    settings = TrainingConfig(batch_size=20, **{"beta": 1, "validation": 10, **training})
-    return Config(model=model, training=settings, trainer={"max_epochs": epochs, **QUIET})
+    settings = TrainingConfig(batch_size=20, **{"beta": 1, **training})
+    return Config(DataConfig(validation_split=10), model, settings, {"max_epochs": epochs, **QUIET})
 
 
 def in_process(*arguments: object) -> list[str]:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from condvae.config import Config, ModelConfig, TrainingConfig, load_recipe, recipe_names
+from condvae.config import Config, DataConfig, ModelConfig, TrainingConfig
+from condvae.data.dataset import Dataset
 from condvae.errors import ConfigError
 from condvae.model.likelihoods import LIKELIHOODS
 from condvae.model.posteriors import POSTERIORS
 from condvae.model.priors import PRIORS
+from condvae.recipe import load_recipe, recipe_names
 from condvae.training.checks import check
 from condvae.training.fit import fit
 from tests.training.runs import with_bound
@@ -95,7 +97,6 @@ def test_a_start_at_the_mean_image_needs_a_sigmoid(likelihood: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"patience": 3, "validation": 0}, r"training\.patience must be 0 if training\.validation is 0, got 3"),
         ({"free_bits": 0.5, "samples": 4}, r"training\.free_bits must be 0 if training\.samples is 4, got 0\.5"),
         ({"samples": 4, "beta": 0}, r"training\.samples must be 1 if training\.beta is 0.*, got 4"),
         ({"free_bits": 1.0, "beta": 0}, r"training\.free_bits must be 0 if training\.beta is 0.*, got 1\.0"),
@@ -114,6 +115,13 @@ def test_settings_of_the_objective_that_exclude_each_other(settings: dict, messa
 def test_conditions_that_are_not_possible(conditions: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError, match=r"model\.conditions must be a list"):
         ModelConfig(conditions=conditions)
+
+
+def test_patience_needs_validation_images(bars: Dataset, tmp_path: Path) -> None:
+    config = replace(with_bound(1, patience=3), data=DataConfig())
+    with pytest.raises(ConfigError, match=r"training\.patience must be 0 without validation images\..*, got 3"):
+        fit(config, tmp_path / "run", bars)
+    assert not (tmp_path / "run").exists()
 
 
 def test_fit_checks_before_it_loads_or_writes_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from condvae.data.dataset import Dataset, LabelledImages
+from condvae.data.dataset import Dataset
+from condvae.data.labelled import LabelledImages
 from condvae.errors import ConfigError
 from condvae.run import Run
 from condvae.training.fit import fit, resume

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from condvae.config import Config, ModelConfig, TrainingConfig
+from condvae.config import Config, DataConfig, ModelConfig, TrainingConfig
 from condvae.data.dataset import Dataset
 from condvae.errors import ConfigError, RunError
 from condvae.model.cvae import CVAE
@@ -66,7 +66,7 @@ def test_a_planned_schedule_cannot_be_trained_further(bars: Dataset, tmp_path: P
     message = f"The schedule {schedule} of this run is planned for {STEPS} steps, and 27 steps are asked for"
     with pytest.raises(ConfigError, match=message):
         resume(tmp_path / "run", {**config.trainer, "max_epochs": 3}, bars)
-    assert Run(tmp_path / "run").config() == replace(config, data="bars"), "config.yaml stays as it was"
+    assert Run(tmp_path / "run").config() == replace(config, data=DataConfig("bars")), "config.yaml stays as it was"
     with pytest.raises(RunError, match=f"Its schedule {schedule} ends with its last step. Train a new run"):
         resume(tmp_path / "run", data=bars)
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from condvae.config import Config, ModelConfig, TrainingConfig, load_recipe
+from condvae.config import Config, ModelConfig, TrainingConfig
 from condvae.data.dataset import Dataset
 from condvae.errors import RunError
+from condvae.recipe import load_recipe
 from condvae.run import Run
 from condvae.training.checkpoints import load_checkpoint
 from condvae.training.fit import fit, resume

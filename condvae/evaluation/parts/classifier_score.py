@@ -1,27 +1,24 @@
 """The classification accuracy score: the accuracy of a classifier that was trained on generated images only."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from condvae.data.dataset import Dataset
+from condvae.evaluation.classifiers import BATCH, LEARNING_RATE, predicted, small_classifier, train_classifier
 from condvae.evaluation.measurement import Measurement, measure
 from condvae.evaluation.part import Part, Section
 from condvae.evaluation.protocol import Protocol, drawing, modes, sample_rows
-from condvae.evaluation.study import Study, unit_batches, unit_images
+from condvae.evaluation.study import Study, unit_images
 from condvae.files import cache_folder, write_text
 from condvae.inference.batched import decode
-from condvae.progress import progress
 from condvae.seeds import seeded
 
 IMAGES = 60_000
 EPOCHS = 10
-BATCH = 64
-LEARNING_RATE = 1e-3
 SAMPLED = 5  # distinguishes the seed of samples
 
 
@@ -79,37 +76,22 @@ def _correct(data: Dataset, images: Callable[[Tensor], Tensor], labels: Tensor, 
         labels: the labels of the training images, int64 (M,).
         what: what these images are, for the progress.
     """
-    with seeded():
-        network = _classifier(data.train.shape[0], len(data.train.classes))
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # takes a quarter less time
-        optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE, fused=True)
+
+    def batches() -> Iterator[tuple[Tensor, Tensor]]:
         rounds = -(-EPOCHS * IMAGES // len(labels))
         order = torch.cat([torch.randperm(len(labels)) for _ in range(rounds)])[: EPOCHS * IMAGES]
-        with progress(f"Training a classifier on {what}", len(order)) as advance:
-            for chosen in order.split(BATCH):
-                loss = functional.cross_entropy(network(images(chosen)), labels[chosen])
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                advance(len(chosen))
-    with torch.inference_mode():
-        guesses = torch.cat([network(part).argmax(1) for part in unit_batches(data.test, BATCH)])
-    return (guesses == torch.from_numpy(data.test.labels)).float()
+        return ((images(chosen), labels[chosen]) for chosen in order.split(BATCH))
 
-
-def _classifier(channels: int, classes: int) -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(channels, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True),
-        nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.AdaptiveMaxPool2d(7), nn.Flatten(),
-        nn.Linear(64 * 7 * 7, 128), nn.ReLU(), nn.Linear(128, classes),
-    )  # fmt: skip
+    with seeded():
+        network = train_classifier(data.train, batches, -(-EPOCHS * IMAGES // BATCH), what)
+    return (predicted(network, data.test) == torch.from_numpy(data.test.labels)).float()
 
 
 def _ceiling(data: Dataset) -> Tensor:
     """Whether a classifier trained on the real images is right about each test image, (N,). It is kept in the cache."""
     train = data.train
     with torch.device("meta"):  # the digest needs its layers, not its weights
-        classifier = _classifier(train.shape[0], len(train.classes))
+        classifier = small_classifier(train.shape[0], len(train.classes))
     path = cache_folder() / "ceilings" / f"{data.digest(EPOCHS, IMAGES, BATCH, LEARNING_RATE, classifier)}.json"
     if not path.is_file():
         labels = torch.from_numpy(train.labels)

@@ -20,7 +20,7 @@ from condvae.seeds import seeded
 BINS = 15  # of the calibration error
 ACTIVE = 0.01  # a dimension is active if the variance of its posterior means is larger
 LABEL_SAMPLES = 20  # importance samples for each label except the image's own
-BOUND, OWN, OTHERS = 11, 12, 13  # distinguish the seeds of samples of z
+BOUND, OWN, OTHERS, DEQUANTISED = 11, 12, 13, 14  # distinguish the seeds of samples of z
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class Nats(Section):
         bits: the same in bits per dimension.
         marginal: -log p(x), summed over all labels. None if there is one label only, or if there are other conditions.
         classifier: the model as a classifier. None if there are not several labels.
+        code_length: bits per dimension in which the 8-bit images can be stored, with the model as the code. None for a
+            likelihood of binarised images, which is no code for grey levels.
     """
 
     measures: str
@@ -72,6 +74,9 @@ class Nats(Section):
     bits: Measurement = field(metadata={"title": "-log p(x|y), bits per dimension"})
     marginal: Measurement | None = field(metadata={"title": "-log p(x), nats"})
     classifier: Classifier | None = None
+    code_length: Measurement | None = field(
+        default=None, metadata={"title": "code length of 8-bit images, bits per dimension"}
+    )
 
     @property
     def heading(self) -> str:
@@ -130,6 +135,7 @@ def measure_likelihood(study: Study, protocol: Protocol) -> Nats:
         bits=_bits(model, own, x[0].numel(), how),
         marginal=marginal,
         classifier=classifier,
+        code_length=_code_length(study, shown, rows, protocol, how) if model.likelihood.offset else None,
     )
 
 
@@ -150,6 +156,20 @@ def _bits(model: CVAE, own: Tensor, pixels: int, how: str) -> Measurement:
         return measure(-own / (pixels * log(2)), how)
     bits = -own / (pixels * log(2)) + model.likelihood.offset
     return measure(bits, f"{how} Density per grey level without dequantisation: not a code length, may be negative.")
+
+
+def _code_length(study: Study, shown: Tensor, rows: Tensor, protocol: Protocol, how: str) -> Measurement:
+    """Bits per dimension of test images, by their positions (M,), with conditions (M, D).
+
+    The probability of a grey level v is the integral of the density from v / 256 to (v + 1) / 256. With u uniform in
+    [0, 1), the mean of -log p((v + u) / 256) is a bound on its code length.
+    """
+    values = torch.from_numpy(study.data.test.pixels(shown.numpy()))
+    with seeded(DEQUANTISED):
+        x = (values + torch.rand(values.shape)) / 256
+        found = log_likelihood(study.model, x, rows, protocol.importance_samples, "Importance sampling of 8-bit images")
+    bound = "An upper bound, by uniform dequantisation (Theis et al., https://arxiv.org/abs/1511.01844)."
+    return measure(8 - found / (values[0].numel() * log(2)), f"{how} {bound}")
 
 
 def _bounds(study: Study) -> Tensor:

@@ -1,0 +1,175 @@
+"""How generated images are laid out in a folder: as the source of the real images is."""
+
+import csv
+import io
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from condvae.data.readers.columns import IMAGE_NAMES, LABEL_NAMES, SPLIT_NAMES, find_column
+from condvae.data.readers.csv_file import read_csv
+from condvae.data.readers.folder import METADATA
+from condvae.data.readers.names import part_of
+from condvae.data.readers.parquet_file import read_parquet
+from condvae.data.readers.table import PARQUET_SUFFIXES
+from condvae.files import replacing, write_text
+from condvae.images import read_image
+
+IMAGES = "images"
+FILE, LABEL, IS_GENERATED, DRAWS = "file_name", "label", "generated", "draws"  # columns of the record of all images
+NO_FILE_NAME = set('/\\:*?"<>|%') | {chr(code) for code in range(32)}
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ClassFolders:
+    """A sub-folder for each class.
+
+    Attributes:
+        place: the folder that they are in, such as "train". Empty for the folder of the output itself.
+        folders: the name of the sub-folder of each class.
+    """
+
+    place: str
+    folders: tuple[str, ...]
+    by_class: ClassVar[bool] = True  # whether files are numbered for each class by itself
+
+    def path(self, label: int, name: str) -> str:
+        """The path of an image file below the folder of the output, with slashes."""
+        return posixpath.join(self.place, self.folders[label], name)
+
+    def finish(self, out: Path, rows: Sequence[Row], shape: tuple[int, int, int]) -> None:
+        """Write what belongs beside the images.
+
+        Args:
+            out: the folder of the output.
+            rows: the record of all images.
+            shape: (C, H, W) of an image.
+        """
+
+
+@dataclass(frozen=True)
+class Archive(ClassFolders):
+    """The same, and beside them an .npz file with all images, labels and attributes."""
+
+    def finish(self, out: Path, rows: Sequence[Row], shape: tuple[int, int, int]) -> None:
+        columns: dict[str, list[str]] = {name: [row[name] for row in rows] for name in rows[0]}
+        images = np.stack([read_image(out / path, shape) for path in columns.pop(FILE)])
+        del columns[DRAWS]
+        arrays = {name: _numbers(values) for name, values in columns.items() if name != LABEL}
+        arrays |= {"images": images, "labels": np.array(columns[LABEL])}
+        with replacing(out / "images.npz") as aside, aside.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV file with the columns of the source's table, and the images in a folder beside it.
+
+    Attributes:
+        file: its path below the folder of the output.
+        image: the column of the paths.
+        label: the column of the labels.
+        split: the column of the parts. None if there is none.
+        others: all other columns of the source's table.
+    """
+
+    file: str
+    image: str
+    label: str
+    split: str | None
+    others: tuple[str, ...]
+    by_class: ClassVar[bool] = False
+
+    def path(self, label: int, name: str) -> str:
+        return posixpath.join(posixpath.dirname(self.file), IMAGES, name)
+
+    def finish(self, out: Path, rows: Sequence[Row], shape: tuple[int, int, int]) -> None:
+        place = posixpath.dirname(self.file)
+        known = [name for name in self.others if name in rows[0] and name != IS_GENERATED]
+        written = []
+        for row in rows:
+            cells = {self.image: posixpath.relpath(row[FILE], place or "."), self.label: row[LABEL]}
+            cells |= {self.split: "train"} if self.split else {}
+            written.append({**cells, **{name: row[name] for name in known}, IS_GENERATED: row[IS_GENERATED]})
+        write_rows(out / self.file, written)
+
+
+Layout = ClassFolders | Table
+
+
+def layout_of(source: str, classes: Sequence[str]) -> Layout:
+    """The layout of a data source. Sources that are neither folders, tables nor arrays have class folders.
+
+    Args:
+        source: such as "folder:/photos".
+        classes: the name of each class.
+
+    Raises:
+        DataError: the table of the source cannot be read.
+    """
+    kind, _, argument = source.partition(":")
+    path = Path(argument)
+    if kind == "table" and path.is_file():
+        return _table(path, f"{path.stem}.csv")
+    if kind == "folder" and path.is_dir():
+        train = next((one.name for one in sorted(path.iterdir()) if one.is_dir() and part_of(one.name) == "train"), "")
+        for place in ("", train):
+            if (path / place / METADATA).is_file():
+                return _table(path / place / METADATA, posixpath.join(place, METADATA))
+        has_classes = train and any(one.is_dir() for one in (path / train).iterdir())
+        return ClassFolders(train if has_classes else "", tuple(classes))
+    return (Archive if kind == "arrays" else ClassFolders)("", tuple(map(folder_name, classes)))
+
+
+def folder_name(label: str) -> str:
+    """A label as the name of a folder on any operating system. `urllib.parse.unquote` gives the label back.
+
+    Characters that a name cannot have, a dot at the beginning or at the end, and a space there are written as % and
+    two hexadecimal digits.
+    """
+    ends = {0, len(label) - 1}
+    return "".join(
+        f"%{ord(letter):02X}" if letter in NO_FILE_NAME or (place in ends and letter in ". ") else letter
+        for place, letter in enumerate(label)
+    )
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows with the same keys as a CSV file, whole or not at all.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def _table(path: Path, file: str) -> Table:
+    if path.suffix.lower() in PARQUET_SUFFIXES:
+        table, pictures = read_parquet(path)
+    else:
+        table, pictures = read_csv(path), ()
+    image = find_column(pictures, IMAGE_NAMES) or next(iter(pictures), None)
+    image = image or find_column(table.columns, IMAGE_NAMES) or FILE
+    label = find_column(table.columns, LABEL_NAMES) or LABEL
+    split = find_column(table.columns, SPLIT_NAMES)
+    others = tuple(name for name in table.columns if name not in (image, label, split))
+    return Table(file, image, label, split, others)
+
+
+def _numbers(values: Iterable[str]) -> NDArray[Any]:
+    """Texts as numbers if all of them are, otherwise as texts."""
+    texts = list(values)
+    try:
+        return np.array([float(text) for text in texts])
+    except ValueError:
+        return np.array(texts)
