@@ -20,7 +20,7 @@ from condvae.evaluation.study import Study
 class Section:
     """Base class of results: dataclasses with Measurements, each with a "title" in the metadata of its field.
 
-    A field may also hold None, several Measurements, or a Section of its own. What has no title is kept in
+    A field may also hold None, several Measurements, a Section of its own, or several. What has no title is kept in
     evaluation.json, and not shown.
     """
 
@@ -51,6 +51,8 @@ class Section:
             value, title = getattr(self, field.name), field.metadata.get("title")
             if isinstance(value, Section):
                 nested.append(value)
+            elif isinstance(value, tuple) and value and isinstance(value[0], Section):
+                nested += value
             elif not title:
                 continue
             elif isinstance(value, Measurement):
