@@ -4,7 +4,6 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from condvae.config import DataConfig
 from condvae.data.duplicates import groups
-from condvae.data.labelled import READ, Images, LabelledImages, Values
+from condvae.data.labelled import READ, Images, LabelledImages, Values, selected
 from condvae.data.listing import PARTS, Listing
 from condvae.data.packing.packed import Pack, pack
 from condvae.data.pictures import as_array
@@ -60,7 +59,7 @@ def build(listing: Listing, options: DataConfig) -> Parts:
         _draw_test_images(listing, whole, parts, options)
     chosen = {part: np.flatnonzero(parts == part) for part in PARTS}
     _check_parts(listing, whole, chosen)
-    unlabelled = _select(images, np.flatnonzero(~is_labelled))
+    unlabelled = None if is_labelled.all() else selected(images, np.flatnonzero(~is_labelled))
     made = {part: whole.select(positions) for part, positions in chosen.items() if len(positions)}
     record = _record(listing, packed, options, made, 0 if unlabelled is None else len(unlabelled))
     _warn_of_few(made["train"])
@@ -115,11 +114,10 @@ def _labelled(
     attributes = {}
     for name, values in listing.columns.items():
         attributes[name] = _values([values[position] for position in positions])
-    selected = _select(images, chosen)
-    assert selected is not None
+    own = images if len(chosen) == len(images) else selected(images, chosen)
     numbers = np.array([number[label] for label in labels], np.int64)
     paths = [listing.pictures.name(int(position)) for position in positions]
-    return LabelledImages(selected, numbers, names, attributes, names=paths)
+    return LabelledImages(own, numbers, names, attributes, names=paths)
 
 
 def _named(known: tuple[str, ...], options: DataConfig) -> tuple[tuple[str, ...], list[int]]:
@@ -186,14 +184,6 @@ def _check_parts(listing: Listing, whole: LabelledImages, chosen: dict[str, NDAr
             )
 
 
-def _select(images: Images, positions: NDArray[np.int64]) -> Images | None:
-    if not len(positions):
-        return None
-    if len(positions) == len(images):
-        return images
-    return images[positions] if isinstance(images, np.ndarray) else images.select(positions)
-
-
 def _record(
     listing: Listing, packed: Pack, options: DataConfig, made: dict[str, LabelledImages], unlabelled: int
 ) -> dict[str, Any]:
@@ -217,7 +207,7 @@ def _record(
 
 def _pixel_digest(packed: Pack) -> str:
     """A digest of all pixels, which is kept beside them."""
-    path = Path(packed.folder) / "sha256"
+    path = packed.folder / "sha256"
     if not path.is_file():
         found = hashlib.sha256(repr(packed.images.shape).encode())
         for start in range(0, len(packed.images), READ):

@@ -116,10 +116,7 @@ class LabelledImages:
 
     def select(self, positions: NDArray[np.int64]) -> "LabelledImages":
         """Some of the images with their labels and attributes, by positions (M,). Images in a file stay there."""
-        images = self.images
-        return self._with(
-            images.select(positions) if isinstance(images, PackedImages) else images[positions], positions
-        )
+        return self._with(selected(self.images, positions), positions)
 
     def batches(self, size: int) -> Iterator["LabelledImages"]:
         """All images in their order, at most `size` at a time."""
@@ -155,6 +152,11 @@ class LabelledImages:
         groups = None if self.groups is None else self.groups[positions]
         names = np.asarray(self.names)[positions].tolist() if self.names else ()
         return LabelledImages(images, self.labels[positions], self.classes, columns, groups, names)
+
+
+def selected(images: Images, positions: NDArray[np.int64]) -> Images:
+    """Some images, by positions (M,). Images in a file stay there."""
+    return images.select(positions) if isinstance(images, PackedImages) else images[positions]
 
 
 def _check(name: str, column: Values, count: int) -> None:

@@ -61,7 +61,7 @@ class Judge(nn.Module):
         return f"{card['name']}, accuracy {card['test_accuracy']:.2%} on {card['test_images']:,} real test images"
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.features(reduced(images)))
+        return self.head(self._features(images))
 
     @torch.inference_mode()
     def predict(self, images: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class Judge(nn.Module):
     def embed(self, images: Tensor) -> Tensor:
         """The features before the last layer: (N, C, H, W) floats in [0, 1] to (N, 128)."""
         device = self.head.weight.device
-        return torch.cat([self.features(reduced(batch.to(device))).cpu() for batch in images.split(BATCH)])
+        return torch.cat([self._features(batch.to(device)).cpu() for batch in images.split(BATCH)])
 
     @torch.inference_mode()
     def classify(self, features: Tensor) -> Tensor:
@@ -93,6 +93,9 @@ class Judge(nn.Module):
         batches = part.batches(20 * BATCH)
         right = [self.correct(unit(torch.from_numpy(one.pixels())), torch.from_numpy(one.labels)) for one in batches]
         return torch.cat(right).mean().item()
+
+    def _features(self, images: Tensor) -> Tensor:
+        return self.features(reduced(images))
 
     def _logits(self, features: Tensor) -> Tensor:
         return self.head(features.to(self.head.weight.device)).cpu()
