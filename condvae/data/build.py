@@ -39,8 +39,8 @@ class Parts(NamedTuple):
 def build(listing: Listing, options: DataConfig) -> Parts:
     """Decode the pictures of a listing, number their classes, and split them. `Dataset.from_listing` says the rest."""
     packed = pack(listing.pictures, options)
-    labels = [listing.labels[position] for position in packed.kept]
-    is_labelled = np.array([label is not None and label != (options.unlabelled or None) for label in labels])
+    labels = listing.labels_of(packed.kept, options.unlabelled)
+    is_labelled = np.array([label is not None for label in labels])
     if options.unlabelled and is_labelled.all():
         raise ConfigError(
             f"data.unlabelled is '{options.unlabelled}', and {listing.source} has no such folder with images. Found: "

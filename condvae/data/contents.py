@@ -106,8 +106,7 @@ def of_listing(listing: Listing, options: DataConfig) -> Contents:
     """
     sizes, modes = _looked_at(listing.pictures)
     packed = pack(listing.pictures, replace(options, skip_damaged=True))
-    given = [listing.labels[position] for position in packed.kept]
-    labels = [None if label == (options.unlabelled or None) else label for label in given]
+    labels = listing.labels_of(packed.kept, options.unlabelled)
     if options.unlabelled and options.unlabelled not in listing.labels:
         raise ConfigError(f"{listing.source} has no folder '{options.unlabelled}' with images. Check its name.")
     classes = listing.classes or tuple(natural({label for label in labels if label is not None}))

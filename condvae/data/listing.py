@@ -49,6 +49,11 @@ class Listing:
     columns: Mapping[str, Sequence[str] | Sequence[float]] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
 
+    def labels_of(self, positions: Iterable[int], unlabelled: str) -> list[str | None]:
+        """The labels of some pictures, with None for those whose label is `unlabelled`."""
+        given = (self.labels[position] for position in positions)
+        return [None if label == unlabelled else label for label in given]
+
 
 @dataclass(frozen=True)
 class Files:
