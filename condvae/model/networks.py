@@ -149,6 +149,35 @@ class Stage(nn.Module):
         return x
 
 
+class Halving(nn.Conv2d):
+    """A convolution of stride 2: (B, C, H, W) to half the height and width, rounded up."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return _in_float32(super().forward, x) if x.shape[-1] <= 2 else super().forward(x)
+
+
+class Doubling(nn.ConvTranspose2d):
+    """A transposed convolution of stride 2: (B, C, H, W) to twice the height and width."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 4, stride=2, padding=1)
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return _in_float32(super().forward, x) if x.shape[-1] == 1 else super().forward(x)
+
+
+def _in_float32(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """A layer of stride 2 between images of which one is a single pixel wide.
+
+    In bfloat16, PyTorch 2.13 returns uninitialised memory for them on processors with AMX.
+    """
+    with torch.autocast(x.device.type, enabled=False):
+        return layer(x.float())
+
+
 class ConvEncoder(nn.Module):
     """Images (B, C, H, W) and condition vectors (B, Y) to features (B, `width`).
 
@@ -160,7 +189,7 @@ class ConvEncoder(nn.Module):
         super().__init__()
         channels = [shape[0], *config.encoder]
         self.embed = _embed(condition)
-        self.down = nn.ModuleList(nn.Conv2d(before, after, 3, 2, 1) for before, after in pairwise(channels))
+        self.down = nn.ModuleList(Halving(*pair) for pair in pairwise(channels))
         self.stages = nn.ModuleList(Stage(width, config) for width in config.encoder)
         self.activation = ACTIVATIONS[config.activation]()
         self.width = config.encoder[-1] * prod(_sizes(shape, len(config.encoder))[-1])
@@ -192,9 +221,7 @@ class ConvDecoder(nn.Module):
         self.start = nn.Linear(config.latent + condition, config.decoder[0] * prod(smallest))
         self.start_shape = (config.decoder[0], *smallest)
         self.stages = nn.ModuleList(Stage(width, config) for width in config.decoder)
-        self.up = nn.ModuleList(
-            nn.ConvTranspose2d(before, after, 4, 2, 1) for before, after in pairwise([*config.decoder, last])
-        )
+        self.up = nn.ModuleList(Doubling(*pair) for pair in pairwise([*config.decoder, last]))
         self.activation = ACTIVATIONS[config.activation]()
         self.pixels = nn.Conv2d(last, shape[0], 3, padding=1)
 
