@@ -1,5 +1,6 @@
 """Distributions that PyTorch lacks or has differently, the KL divergence, and the squared error."""
 
+from math import log, pi
 from typing import Any, ClassVar
 
 import torch
@@ -82,6 +83,40 @@ class SquaredError(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         return -squared_error(value, self.image)
+
+
+class IsotropicGaussian(Distribution):
+    """Independent Gaussians around an image, with one standard deviation for all pixels.
+
+    It equals `Independent(Normal(image, sigma), 3)`, and its density takes fewer passes over the pixels.
+
+    Args:
+        image: the mean, (B, C, H, W).
+        sigma: the standard deviation, ().
+    """
+
+    arg_constraints: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, image: Tensor, sigma: Tensor) -> None:
+        self.image, self.sigma = image, sigma
+        super().__init__(image.shape[:-3], image.shape[-3:], validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.image
+
+    @property
+    def stddev(self) -> Tensor:
+        return self.sigma.expand_as(self.image)
+
+    def sample(self, sample_shape: Shape = ()) -> Tensor:
+        with torch.no_grad():
+            return self.image + self.sigma * torch.randn(*sample_shape, *self.image.shape, device=self.image.device)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        pixels = self.event_shape.numel()
+        squares = (value - self.image).square().sum((-3, -2, -1))
+        return -squares / (2 * self.sigma.square()) - pixels * (self.sigma.log() + 0.5 * log(2 * pi))
 
 
 class ContinuousBernoulli(Distribution):

@@ -10,11 +10,12 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Distribution, Independent, Normal
+from torch.distributions import Bernoulli, Distribution, Independent
 
-from condvae.model.distributions import ContinuousBernoulli, SquaredError, soft_clamp
+from condvae.model.distributions import ContinuousBernoulli, IsotropicGaussian, SquaredError, soft_clamp
 
 LOG_SIGMA = (-6.0, 3.0)
+FIRST_SIGMA = 0.15  # before training, for pixels in [0, 1]. Most data sets end at 0.05 to 0.15
 PER_GREY_LEVEL = log(255) / log(2)  # bits by which a density over [0, 1] exceeds one over grey levels
 
 
@@ -71,12 +72,12 @@ class GaussianLikelihood(Likelihood):
 
     def __init__(self, decoder: nn.Module) -> None:
         super().__init__(decoder)
-        self.log_sigma = nn.Parameter(torch.zeros(()))
+        self.log_sigma = nn.Parameter(torch.tensor(log(FIRST_SIGMA)))
 
     def forward(self, z: Tensor, y: Tensor) -> Distribution:
         image = torch.sigmoid(self.decoder(z, y).float())
         sigma = soft_clamp(self.log_sigma, *LOG_SIGMA).exp()
-        return Independent(Normal(image, sigma, validate_args=False), 3, validate_args=False)
+        return IsotropicGaussian(image, sigma)
 
 
 class BernoulliLikelihood(Likelihood):

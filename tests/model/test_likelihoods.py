@@ -7,13 +7,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.distributions import ContinuousBernoulli as TorchContinuousBernoulli
+from torch.distributions import Independent, Normal
 
 from condvae.config import Config, ModelConfig, TrainingConfig
 from condvae.data.dataset import Dataset
 from condvae.data.labelled import LabelledImages
 from condvae.images import unit
 from condvae.inference.batched import decode, encode_moments
-from condvae.model.distributions import ContinuousBernoulli, squared_error
+from condvae.model.distributions import ContinuousBernoulli, IsotropicGaussian, squared_error
 from condvae.model.likelihoods import LIKELIHOODS, Likelihood
 from condvae.training.fit import fit
 
@@ -45,6 +46,18 @@ def test_it_integrates_to_one_and_has_its_mean(name: str, logit: float) -> None:
     assert (density * values).sum().item() == pytest.approx(p.mean.item(), abs=1e-3)
     torch.manual_seed(0)
     assert p.sample((20_000,)).mean().item() == pytest.approx(p.mean.item(), abs=0.03)
+
+
+def test_the_isotropic_gaussian_equals_pytorch_s() -> None:
+    generator = torch.Generator().manual_seed(0)
+    image, x = torch.rand(2, 3, 4, 5, generator=generator), torch.rand(7, 2, 3, 4, 5, generator=generator)
+    sigma = torch.tensor(0.07)
+    ours, theirs = IsotropicGaussian(image, sigma), Independent(Normal(image, sigma), 3)
+    torch.testing.assert_close(ours.log_prob(x), theirs.log_prob(x))
+    assert torch.equal(ours.mean, theirs.mean)
+    assert torch.equal(ours.stddev, theirs.stddev)
+    torch.manual_seed(0)
+    torch.testing.assert_close(ours.sample((5000,)).std(0), theirs.stddev, rtol=0.1, atol=0)
 
 
 def test_the_squared_error_is_not_a_likelihood_and_says_so() -> None:
