@@ -1,6 +1,8 @@
 """The ex-post mixture: Gaussians fitted to the codes of a trained model, to draw latent vectors from.
 
-Ghosh et al., "From Variational to Deterministic Autoencoders", https://arxiv.org/abs/1903.12436
+Ghosh et al., "From Variational to Deterministic Autoencoders", https://arxiv.org/abs/1903.12436. From few codes no
+covariances can be estimated. Vectors are then drawn between two codes that are near each other: Dablain et al.,
+"DeepSMOTE", https://arxiv.org/abs/2105.02340
 """
 
 import warnings
@@ -18,12 +20,20 @@ from condvae.files import sha256, write_bytes
 from condvae.model.priors import MixturePrior
 from condvae.run import Run
 
+Points = NDArray[np.float64]
+Fit = tuple[Points, Points, Points]  # weights (M,), means (M, Z) and Cholesky factors (M, Z, Z) of a mixture
+
 COMPONENTS = 10
 OUTLIERS = 0.1
 ENOUGH = 10  # codes for each Gaussian; a class with fewer is fitted once, to all of its codes
+FEW = 2  # codes for each Gaussian and latent dimension; a class with fewer gets Gaussians between its codes
+BETWEEN, NEIGHBOURS = 100, 5  # Gaussians between two codes, and the nearest codes that the second one is drawn from
+VARIANCE = 1e-6  # the smallest one, as in scikit-learn
+THICKNESS = 0.1  # standard deviation across the line between the two codes, divided by that along the line
 FITTED = (
     f"mixture of {COMPONENTS} Gaussians for each class, fitted to its training codes without the {OUTLIERS:.0%} least "
-    f"probable (to all of them if there are at most {ENOUGH * COMPONENTS})"
+    f"probable (to all of them if there are at most {ENOUGH * COMPONENTS}), or of {BETWEEN} Gaussians between "
+    f"neighbouring codes if there are fewer than {FEW * COMPONENTS} codes for each latent dimension"
 )
 # This is written into the files. Its words must not change, so that files of older versions can be read.
 TAG = (
@@ -38,7 +48,8 @@ def fit_mixture(
     """Fit a mixture of Gaussians to the codes of each class, and one to all codes, by expectation maximisation.
 
     Each is fitted twice. The second time leaves out the codes that are least probable under the first, because the
-    model was not trained to draw images between the codes of a class.
+    model was not trained to draw images between the codes of a class. A class with fewer than FEW codes for each
+    Gaussian and latent dimension gets BETWEEN Gaussians instead, each along the line between two neighbouring codes.
 
     Args:
         codes: posterior means, (N, Z).
@@ -54,7 +65,10 @@ def fit_mixture(
     require_extra("report", "Fitting a mixture")
     points, known = codes.double().numpy(), labels.numpy()
     groups = [*(points[known == label] for label in range(classes)), points]
-    tables = zip(*(_fitted(group, components, outliers) for group in groups), strict=True)
+    few = FEW * components * points.shape[1] if components > 1 else 0
+    fits = [_between(group) if 1 < len(group) < few else _fitted(group, components, outliers) for group in groups]
+    width = max(len(weights) for weights, _, _ in fits)
+    tables = zip(*(_padded(fit, width) for fit in fits), strict=True)
     return MixturePrior(*(torch.from_numpy(np.stack(table)).float() for table in tables))
 
 
@@ -93,8 +107,8 @@ def load_mixture(path: Path | str) -> MixturePrior:
     return MixturePrior(*tables)
 
 
-def _fitted(points: NDArray[np.float64], components: int, outliers: float) -> tuple[NDArray[np.float64], ...]:
-    """Weights (M,), means (M, Z) and Cholesky factors (M, Z, Z) of a mixture. Unused components have the weight 0."""
+def _fitted(points: Points, components: int, outliers: float) -> Fit:
+    """Gaussians fitted to all codes of a class, (N, Z). Unused components have the weight 0."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
@@ -118,3 +132,29 @@ def _fitted(points: NDArray[np.float64], components: int, outliers: float) -> tu
     weights[:used], means[:used] = found.weights_, found.means_
     scales[:used] = np.linalg.cholesky(found.covariances_)
     return weights, means, scales
+
+
+def _between(points: Points) -> Fit:
+    """Gaussians along the lines from codes (N, Z), drawn at random, to one of their nearest neighbours."""
+    from sklearn.neighbors import NearestNeighbors
+
+    generator, latent = np.random.default_rng(0), points.shape[1]
+    first = points[np.resize(generator.permutation(len(points)), BETWEEN)]
+    near = NearestNeighbors(n_neighbors=min(NEIGHBOURS + 1, len(points))).fit(points)
+    neighbours = near.kneighbors(first, return_distance=False)  # the first one is the code itself
+    second = points[neighbours[np.arange(BETWEEN), generator.integers(1, neighbours.shape[1], BETWEEN)]]
+    line = (second - first)[:, :, None] / np.sqrt(12)  # as the standard deviation of a uniform distribution
+    across = THICKNESS**2 * np.square(line).sum((1, 2)) + VARIANCE
+    covariances = line @ line.transpose(0, 2, 1) + across[:, None, None] * np.eye(latent)
+    return np.full(BETWEEN, 1 / BETWEEN), (first + second) / 2, np.linalg.cholesky(covariances)
+
+
+def _padded(fit: Fit, width: int) -> Fit:
+    """A mixture with `width` components, of which the further ones have the weight 0."""
+    weights, means, scales = fit
+    more, latent = width - len(weights), means.shape[1]
+    return (
+        np.pad(weights, (0, more)),
+        np.pad(means, ((0, more), (0, 0))),
+        np.concatenate([scales, np.tile(np.eye(latent), (more, 1, 1))]),
+    )

@@ -85,6 +85,19 @@ def test_classes_with_few_images(count: int) -> None:
         torch.testing.assert_close(found.mean(0), codes[-1], atol=0.01, rtol=0)
 
 
+def test_few_codes_of_many_dimensions_are_drawn_between() -> None:
+    """On a curve, where one Gaussian of all codes, or of a tenth of them, leaves the curve."""
+    angle = torch.linspace(0, 2 * torch.pi, 61)[:60]
+    codes = torch.zeros(60, 32)
+    codes[:, 0], codes[:, 1] = 10 * angle.cos(), 10 * angle.sin()
+    found = drawn(fit_mixture(codes, torch.zeros(60, dtype=torch.int64), 1), 0, classes=1)
+    torch.testing.assert_close(found[:, :2].norm(dim=1), torch.full((4000,), 10.0), atol=1, rtol=0)
+    assert found[:, 2:].abs().max() < 2
+    nearest = torch.cdist(found, codes).min(1)
+    assert nearest.indices.unique().numel() > 50
+    assert (nearest.values > 0.2).float().mean() > 0.5
+
+
 def test_codes_that_lie_on_a_line() -> None:
     line = torch.randn(500, 1).expand(-1, 2)
     found = drawn(fit_mixture(line, torch.zeros(500, dtype=torch.int64), 1, components=1), 0, classes=1)
