@@ -107,21 +107,15 @@ RULES = (
     ),
     Rule(
         "colour images",
-        {"model.likelihood": "gaussian", "training.learning_rate": 5e-3},
-        "the standard deviation of the pixels is learned, and begins much too large",
+        {"model.likelihood": "gaussian", "training.learning_rate": 5e-3, "training.beta": 10},
+        "an error of one pixel weighs so much that codes would leave the prior, and a larger beta costs little detail",
         lambda facts: facts.channels > 1,
     ),
     Rule(
         "fewer than 10,000 images of at most 40 x 40 pixels",
-        {"training.batch_size": 100},
-        "an epoch should have many steps",
+        {"training.batch_size": 100, "model.dropout": 0.1},
+        "an epoch should have many steps, and a model may learn so few images by heart",
         lambda facts: facts.images < 10_000 and facts.pixels <= 40 * 40,
-    ),
-    Rule(
-        "fewer than 10,000 images",
-        {"model.dropout": 0.1},
-        "a model may learn so few images by heart",
-        lambda facts: facts.images < 10_000,
     ),
     Rule(
         "fewer than 10,000 images of at least 20 x 20 pixels",
