@@ -1,12 +1,25 @@
 """Run all benchmarks one after the other: python -m benchmarks [--out FOLDER]"""
 
-from benchmarks import augmentation, decoding, explorer, packing, profile, quality, scaling, startup, training, tried
+from benchmarks import (
+    augmentation,
+    decoding,
+    explorer,
+    large,
+    packing,
+    profile,
+    quality,
+    scaling,
+    startup,
+    training,
+    tried,
+)
 from benchmarks.harness import arguments
 
 
 def main() -> None:
     out = str(arguments(__doc__, None).out)
-    for benchmark in (startup, decoding, packing, training, profile, tried, scaling, quality, explorer, augmentation):
+    quick = (startup, decoding, packing, training, profile, tried, scaling)
+    for benchmark in (*quick, large, quality, explorer, augmentation):
         benchmark.main(["--out", out])
 
 

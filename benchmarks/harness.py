@@ -1,7 +1,6 @@
 """What the benchmarks share: sides that are measured in turn, tables, and results with machine, versions and commit."""
 
 import json
-import os
 import platform
 import subprocess
 import time
@@ -9,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from importlib.metadata import version
-from math import nan
+from math import isnan, nan
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -78,8 +77,8 @@ class Usage(NamedTuple):
 
     Attributes:
         seconds: time from its start to its end.
-        peak_mb: peak of its resident memory, in megabytes (10^6 bytes).
-        midway_mb: peak of its resident memory in the first half of the time.
+        peak_mb: peak of its memory, in megabytes (10^6 bytes).
+        midway_mb: peak of its memory in the first half of the time.
     """
 
     seconds: float
@@ -95,28 +94,33 @@ class Usage(NamedTuple):
         }
 
 
-def watched(command: Sequence[str]) -> Usage:
+def resident_mb(pid: int) -> float:
+    """The resident memory of a process, in megabytes. NaN on other systems than Linux."""
+    return _status_mb(pid, "VmRSS")
+
+
+def anonymous_mb(pid: int) -> float:
+    """The resident memory of a process without that of files, in megabytes. NaN on other systems than Linux.
+
+    The pages of a mapped file are given up when memory is needed, and anonymous memory is not.
+    """
+    return _status_mb(pid, "RssAnon")
+
+
+def watched(command: Sequence[str], memory: Callable[[int], float] = resident_mb) -> Usage:
     """Run a command and measure its time and memory. The memory is NaN on other systems than Linux."""
     started, held = time.perf_counter(), []
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         while process.poll() is None:
-            held.append((time.perf_counter() - started, resident_mb(process.pid)))
+            held.append((time.perf_counter() - started, memory(process.pid)))
             time.sleep(0.02)
         message = process.stderr.read().decode() if process.stderr else ""
     if process.returncode:
         raise RuntimeError(f"{command} ended with exit status {process.returncode}: {message}")
     seconds = time.perf_counter() - started
-    halfway = [megabytes for moment, megabytes in held if moment <= seconds / 2]
-    return Usage(seconds, max(megabytes for _, megabytes in held), max(halfway, default=nan))
-
-
-def resident_mb(pid: int) -> float:
-    """The resident memory of a process, in megabytes. NaN on other systems than Linux."""
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text("utf-8").split()[1])
-    except (OSError, IndexError):
-        return nan
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    known = [(moment, megabytes) for moment, megabytes in held if not isnan(megabytes)]
+    halfway = [megabytes for moment, megabytes in known if moment <= seconds / 2]
+    return Usage(seconds, max((megabytes for _, megabytes in known), default=nan), max(halfway, default=nan))
 
 
 def arguments(description: str | None, argv: Sequence[str] | None, **defaults: int) -> Namespace:
@@ -159,6 +163,14 @@ def environment() -> dict[str, Any]:
         },
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }
+
+
+def _status_mb(pid: int, name: str) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
+        return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(f"{name}:"))
+    except (OSError, StopIteration):
+        return nan
 
 
 def _git(*arguments: str) -> str:
