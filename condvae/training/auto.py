@@ -75,6 +75,12 @@ def _conv(widths: list[int], latent: int) -> dict[str, Any]:
 RULES = (
     Rule("all images", {STEPS: 4000}, "most models of small images improve little after so many", lambda _: True),
     Rule(
+        "at least 10,000 images of at most 40 x 40 pixels",
+        {STEPS: 10_000},
+        "more images have more to learn from",
+        lambda facts: facts.images >= 10_000 and facts.pixels <= 40 * 40,
+    ),
+    Rule(
         "images of at most 12 x 12 pixels",
         {"model.network": "mlp", "model.encoder": [512, 256], "model.decoder": [256, 512], "model.latent": 8},
         "convolutions gain little on so few pixels",
@@ -113,8 +119,8 @@ RULES = (
     ),
     Rule(
         "fewer than 10,000 images of at most 40 x 40 pixels",
-        {"training.batch_size": 100, "model.dropout": 0.1},
-        "an epoch should have many steps, and a model may learn so few images by heart",
+        {"model.dropout": 0.1},
+        "a model may learn so few images by heart",
         lambda facts: facts.images < 10_000 and facts.pixels <= 40 * 40,
     ),
     Rule(

@@ -78,7 +78,7 @@ def test_data_of_any_shape_can_be_trained(
         (made(300, (3, 64, 64)), {"model.dropout": 0.0, "training.shift": 0.05}),
         (made(300, (1, 10, 10)), {"training.patience": 10, "training.schedule": "constant"}),
         (made(3000, (1, 10, 10)), {"training.patience": 0, "training.schedule": "one-cycle", "model.dropout": 0.1}),
-        (made(10_000, (1, 4, 4)), {"training.batch_size": 250, "model.dropout": 0.0, "training.shift": 0.0}),
+        (made(10_000, (1, 4, 4)), {"training.batch_size": 100, "model.dropout": 0.0, "training.shift": 0.0}),
         (made(50, (1, 10, 10)), {"training.patience": 0, "data.validation_split": 0}),
         (made(300, (1, 10, 10), 20), {"model.prior": "standard"}),
     ],
