@@ -138,7 +138,7 @@ def _options(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("--models", type=int, default=1, help="number of models (default: %(default)s)")
     parser.add_argument("--largest", type=int, default=5000, help="images of the largest class (default: %(default)s)")
     parser.add_argument("--imbalance", type=float, default=100.0, help="largest / smallest (default: %(default)s)")
-    parser.add_argument("--prior", default=usual.prior, help="where z is drawn from (default: %(default)s)")
+    parser.add_argument("--prior", default=usual.filling_prior, help="where z is drawn from (default: %(default)s)")
     parser.add_argument("--seeds", type=int, default=usual.classifier_seeds, help="default: %(default)s")
     parser.add_argument("--steps", type=int, default=usual.classifier_steps, help="default: %(default)s")
     parser.add_argument("--flips", action="store_true", help="mirror images in the classical augmentation")

@@ -14,7 +14,7 @@ def _options(parser: ArgumentParser) -> None:
     add_label(parser, "the classes to fill up (default: all)")
     parser.add_argument("--judged", action="store_true", help="keep only images that a judge takes for their class")
     parser.add_argument("--with-real", action="store_true", help="copy the training images into the folder as well")
-    add_prior(parser, "where latent vectors are drawn from")
+    add_prior(parser, "where latent vectors are drawn from", default="mixture")
     parser.add_argument(
         "--sample",
         action="store_true",

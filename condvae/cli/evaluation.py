@@ -20,7 +20,8 @@ def _evaluate_options(parser: ArgumentParser) -> None:
         "--only", nargs="+", metavar="PART", default=[], help="parts to measure (default: all, listed below)"
     )
     drawn = "control, memorisation, classifier_score and augmentation"
-    add_prior(parser, f"where latent vectors are drawn from, in the parts {drawn}")
+    default = "mixture in the part augmentation, as in condvae augment, and prior in the others"
+    add_prior(parser, f"where latent vectors are drawn from, in the parts {drawn}", usual.prior, default)
     parser.add_argument(
         "--importance-samples",
         type=int,

@@ -123,14 +123,12 @@ def add_z(parser: ArgumentParser) -> None:
     parser.add_argument("--z", nargs="+", type=float, action="append", metavar="Z", help=text)
 
 
-def add_prior(parser: ArgumentParser, text: str) -> None:
-    """Add the option --prior, where latent vectors are drawn from."""
+def add_prior(parser: ArgumentParser, text: str, default: str | None = "prior", usual: str = "%(default)s") -> None:
+    """Add the option --prior, where latent vectors are drawn from. `usual` says what the default is."""
     from condvae.config import Z_PRIORS
 
     which = "prior is the model's own, mixture is the Gaussian mixture that 'condvae evaluate' fits to its codes"
-    parser.add_argument(
-        "--prior", choices=Z_PRIORS, default=Z_PRIORS[0], help=f"{text}: {which} (default: %(default)s)"
-    )
+    parser.add_argument("--prior", choices=Z_PRIORS, default=default, help=f"{text}: {which} (default: {usual})")
 
 
 def add_seed(parser: ArgumentParser) -> None:

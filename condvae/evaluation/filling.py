@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from condvae.errors import InputError
 from condvae.evaluation.study import Study
-from condvae.inference.batched import MODEL_PRIOR
+from condvae.inference.batched import MIXTURE
 
 
 class Filled(NamedTuple):
@@ -36,7 +36,7 @@ class Options:
         label: names or numbers of the classes to fill up. None for all.
         judged: whether to keep only images that the judge takes for their class.
         with_real: whether to copy the training images of these classes into the folder as well.
-        prior: "prior", or "mixture" for the mixture that is fitted to the codes.
+        prior: "mixture" for the mixture that is fitted to the codes, or "prior" for the model's own prior.
         sample: whether to draw pixels from p(x|z,y), instead of taking its mean.
         seed: seed of all random numbers.
     """
@@ -45,7 +45,7 @@ class Options:
     label: Sequence[str | int] | None = None
     judged: bool = False
     with_real: bool = False
-    prior: str = MODEL_PRIOR
+    prior: str = MIXTURE
     sample: bool = False
     seed: int = 0
 

@@ -82,7 +82,7 @@ class Pool:
         if filled == COPIES:
             self.sources = torch.cat([self.sources, examples(study, added, seed)])
         elif len(added):
-            self._draw(study, added, seed, protocol.prior)
+            self._draw(study, added, seed, protocol.filling_prior)
 
     def images(self, chosen: Tensor) -> Tensor:
         """Some of the images: positions (B,) to floats in [0, 1] (B, C, H, W)."""
@@ -126,8 +126,8 @@ def how_trained(study: Study, protocol: Protocol) -> str:
         "falls linearly from "
         f"{LEARNING_RATE} to 0. Real images are the {len(study.data.train):,} training images of the model. "
         "Oversampling fills each class up to the largest with copies, and generated images do it with "
-        f"{drawing(study, protocol.prior)} Classical augmentation: shifted by up to {SHIFT:.0%}, rotated by up to "
-        f"{ROTATION} degrees, scaled by up to {SCALE:.0%}{flips}. Class weights are inversely proportional to the "
+        f"{drawing(study, protocol.filling_prior)} Classical augmentation: shifted by up to {SHIFT:.0%}, rotated by up "
+        f"to {ROTATION} degrees, scaled by up to {SCALE:.0%}{flips}. Class weights are inversely proportional to the "
         "number of images. Standard error over seeds and test images. A class is rare with fewer than "
         f"{RARE:.0%} of the images of the largest class. If no class is, the third with the fewest images is."
     )

@@ -25,7 +25,8 @@ class Protocol:
         importance_samples: number of importance samples of z for each image.
         images: number of test images for importance sampling, the same number of each class. None takes all of them.
         prior: where z is drawn from in the parts control, memorisation, classifier_score and augmentation, "prior" or
-            "mixture". The parts accuracy and realism measure both.
+            "mixture". None is the mixture in augmentation, as in `condvae augment`, and the prior in the others. The
+            parts accuracy and realism measure both.
         classifier_seeds: number of seeds of the classifiers in the part augmentation.
         classifier_steps: number of training steps of each of these classifiers.
         flips: whether classical augmentation in the part augmentation mirrors images, left to right.
@@ -36,7 +37,7 @@ class Protocol:
 
     importance_samples: int = 500
     images: int | None = 1000
-    prior: str = MODEL_PRIOR
+    prior: str | None = None
     classifier_seeds: int = 5
     classifier_steps: int = 2000
     flips: bool = False
@@ -48,7 +49,17 @@ class Protocol:
         seeds, steps = self.classifier_seeds, self.classifier_steps
         require(seeds >= 2, "--classifier-seeds", seeds, "at least 2, because intervals need the spread over seeds")
         require(steps >= 1, "--classifier-steps", steps, "at least 1")
-        require(self.prior in Z_PRIORS, "--prior", f"'{self.prior}'", f"one of {', '.join(Z_PRIORS)}")
+        require(self.prior in (None, *Z_PRIORS), "--prior", f"'{self.prior}'", f"one of {', '.join(Z_PRIORS)}")
+
+    @property
+    def usual_prior(self) -> str:
+        """Where z is drawn from, in all parts but augmentation."""
+        return self.prior or MODEL_PRIOR
+
+    @property
+    def filling_prior(self) -> str:
+        """Where z is drawn from in the part augmentation."""
+        return self.prior or MIXTURE
 
 
 def modes(study: Study) -> tuple[str, ...]:

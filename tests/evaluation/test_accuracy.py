@@ -39,6 +39,7 @@ def test_means_over_classes_and_over_images(uneven: Dataset, tmp_path: Path, mon
     found = evaluate(study, ["accuracy"])["accuracy"]
     assert [one.label for one in found.by_class] == ["left", "middle", "right"]
     assert [one.prior.value for one in found.by_class] == [0, 1, 0]
+    assert [one.mixture and one.mixture.value for one in found.by_class] == [0, 1, 0]
     assert [one.real and one.real.value for one in found.by_class] == [0, 1, None], "the last class has no test image"
     assert found.prior.value == pytest.approx(1 / 3)
     assert found.weighted.value == pytest.approx(5 / 25), "labels as frequent as in the test images"

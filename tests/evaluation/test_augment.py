@@ -80,7 +80,7 @@ def test_a_folder_in_the_layout_of_the_source(photos: tuple[Path, Path], tmp_pat
     listing = load_folder(str(out))
     assert Counter(listing.labels) == dict.fromkeys(("left", "middle", "right"), max(SIZES)), "ready for any classifier"
     readme = (out / "README.md").read_text("utf-8")
-    for text in ("seed 0", "from the prior", "| right | 2 | 28 | 28 | 28 |", "No judge", "has 44 real training images"):
+    for text in ("seed 0", "from the mixture", "| right | 2 | 28 | 28 | 28 |", "No judge", "has 44 real training images"):
         assert text in readme
     before = files(out)
     assert command("augment", run, "--balance", "--with-real", "--out", out) == printed
@@ -204,10 +204,10 @@ def test_nothing_is_kept_if_the_judge_accepts_nothing(
 
 def test_options_change_the_images(study: Study, tmp_path: Path) -> None:
     images = {}
-    for name, options in {"usual": Options(), "mixture": Options(prior="mixture"), "seed": Options(seed=1)}.items():
+    for name, options in {"usual": Options(), "prior": Options(prior="prior"), "seed": Options(seed=1)}.items():
         augment(study, tmp_path / name, options)
         images[name] = {path: content for path, content in files(tmp_path / name).items() if path.endswith(".png")}
-    assert images["usual"].keys() == images["mixture"].keys() == images["seed"].keys()
+    assert images["usual"].keys() == images["prior"].keys() == images["seed"].keys()
     assert len({tuple(one.values()) for one in images.values()}) == len(images)
 
 

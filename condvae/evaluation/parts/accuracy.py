@@ -10,7 +10,7 @@ from condvae.evaluation.measurement import Measurement, measure
 from condvae.evaluation.part import Part, Section
 from condvae.evaluation.protocol import Protocol, drawing, encoding, examples, sample_labels, sample_rows, sample_size
 from condvae.evaluation.study import BATCH, Study, unit_batches
-from condvae.inference.batched import MODEL_PRIOR, decode, draw
+from condvae.inference.batched import decode, draw
 from condvae.inference.mixture import fit_mixture
 from condvae.progress import progress
 
@@ -23,11 +23,15 @@ class ClassAccuracy(Section):
         label: the class.
         real: of the real test images of the class. None if there are none.
         prior: of images drawn with this label, z from the prior.
+        mixture: the same, z from the ex-post mixture. None in evaluations of earlier versions.
     """
 
     label: str
     real: Measurement | None = field(metadata={"title": "real test images recognised"})
     prior: Measurement = field(metadata={"title": "images drawn from the prior recognised"})
+    mixture: Measurement | None = field(
+        default=None, metadata={"title": "images drawn from the ex-post mixture recognised"}
+    )
 
     @property
     def heading(self) -> str:
@@ -94,7 +98,7 @@ def _measure(study: Study, _: Protocol) -> Accuracy:
                 advance(len(part[0]))
             drawn[name] = torch.cat(correct)
             shares[name] = measure(drawn[name], protocol + how)
-    by_class = _by_class(study, labels, drawn[MODEL_PRIOR], drawing(study, MODEL_PRIOR))
+    by_class = _by_class(study, labels, {prior: drawn[prior] for prior in Z_PRIORS})
     return Accuracy(
         **shares,
         weighted=_weighted(study, by_class),
@@ -103,7 +107,7 @@ def _measure(study: Study, _: Protocol) -> Accuracy:
     )
 
 
-def _by_class(study: Study, labels: Tensor, correct: Tensor, how: str) -> tuple[ClassAccuracy, ...]:
+def _by_class(study: Study, labels: Tensor, correct: dict[str, Tensor]) -> tuple[ClassAccuracy, ...]:
     assert study.judge is not None  # the part does not apply without one
     guesses = torch.cat([study.judge.predict(batch) for batch in unit_batches(study.data.test)])
     right = (guesses == study.test_labels).float()
@@ -111,8 +115,14 @@ def _by_class(study: Study, labels: Tensor, correct: Tensor, how: str) -> tuple[
     for number, name in enumerate(study.model.schema.classes):
         of_class = right[study.test_labels == number]
         real = measure(of_class, "Share of real test images that the judge classifies as their label.")
-        drawn = measure(correct[labels == number], f"Share of images that the judge classifies as their label, {how}")
-        found.append(ClassAccuracy(name, real if len(of_class) else None, drawn))
+        drawn = {
+            prior: measure(
+                one[labels == number],
+                f"Share of images that the judge classifies as their label, {drawing(study, prior)}",
+            )
+            for prior, one in correct.items()
+        }
+        found.append(ClassAccuracy(name, real if len(of_class) else None, **drawn))
     return tuple(found)
 
 

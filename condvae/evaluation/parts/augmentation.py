@@ -164,7 +164,7 @@ class _Comparison:
     def __init__(self, study: Study, protocol: Protocol, right: dict[str, Tensor]) -> None:
         self.right, self.labels = right, study.test_labels
         self.names, self.sizes = study.model.schema.classes, class_sizes(study)
-        self.prior = protocol.prior
+        self.prior = protocol.filling_prior
         self.known = tested_classes(study)
         self.rare = rare_classes(self.sizes, self.known)
         self.others = [one for one in self.known if one not in self.rare]

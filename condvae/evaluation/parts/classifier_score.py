@@ -50,7 +50,7 @@ def measure_score(study: Study, protocol: Protocol) -> ClassifierScore:
     """Train the classifier on generated images, the same number of each label, and test it on the test images."""
     labels = torch.arange(IMAGES) % len(study.model.schema.classes)
     rows = sample_rows(study, labels)
-    z = study.draw(rows, 1, protocol.prior)
+    z = study.draw(rows, 1, protocol.usual_prior)
     how = f"{EPOCHS * IMAGES:,} images seen in all, Adam with step size {LEARNING_RATE}, batches of {BATCH}."
     tested = "Accuracy on test images of a classifier trained on"
 
@@ -58,11 +58,11 @@ def measure_score(study: Study, protocol: Protocol) -> ClassifierScore:
         with seeded(SAMPLED):
             images = decode(study.model, z, rows, sample=mode == "sample")
         correct = _correct(study.data, lambda chosen: images[chosen], labels, f"decoder {mode}s")
-        return measure(correct, f"{tested} {IMAGES:,} images, {drawing(study, protocol.prior, mode)} {how}")
+        return measure(correct, f"{tested} {IMAGES:,} images, {drawing(study, protocol.usual_prior, mode)} {how}")
 
     found = {mode: drawn(mode) for mode in modes(study)}
     ceiling = measure(_ceiling(study.whole), f"{tested} all {len(study.whole.train):,} training images. {how}")
-    return ClassifierScore(protocol.prior, found["mean"], found.get("sample"), ceiling)
+    return ClassifierScore(protocol.usual_prior, found["mean"], found.get("sample"), ceiling)
 
 
 def _correct(data: Dataset, images: Callable[[Tensor], Tensor], labels: Tensor, what: str) -> Tensor:

@@ -47,13 +47,13 @@ def _measure(study: Study, protocol: Protocol) -> tuple[Control, ...]:
     """Request the attributes of training images, and measure the images drawn."""
     names, labels = study.model.config.conditions, sample_labels(study)
     rows = sample_rows(study, labels)
-    images = decode(study.model, study.draw(rows, 0, protocol.prior), rows)
-    how = f"{sample_size(study)}, {drawing(study, protocol.prior)} Requested values are those of training images."
+    images = decode(study.model, study.draw(rows, 0, protocol.usual_prior), rows)
+    how = f"{sample_size(study)}, {drawing(study, protocol.usual_prior)} Requested values are those of training images."
     found = []
     for name in _measurable(study):
         measured = torch.cat([MEASURES[name](part) for part in images.split(BATCH)])
         what = f"{name.capitalize()} of {how}"
-        found.append(_compared(name, protocol.prior, labels, rows[:, names.index(name)], measured, what))
+        found.append(_compared(name, protocol.usual_prior, labels, rows[:, names.index(name)], measured, what))
     return tuple(found)
 
 

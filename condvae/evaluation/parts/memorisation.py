@@ -45,7 +45,7 @@ def _measure(study: Study, protocol: Protocol) -> Memorisation:
     train, shown = study.data.train, balanced(study, IMAGES)
     rows = sample_rows(study, study.test_labels[shown])
     copies = decode(study.model, study.test_codes[0][shown], study.test_rows[shown])
-    drawn = nearest(decode(study.model, study.draw(rows, 0, protocol.prior), rows), train)[0][:, 0]
+    drawn = nearest(decode(study.model, study.draw(rows, 0, protocol.usual_prior), rows), train)[0][:, 0]
     real = nearest(unit_images(study.data.test, shown), train)[0][:, 0]
     reconstructed = nearest(copies, train)[0][:, 0]
 
@@ -53,9 +53,9 @@ def _measure(study: Study, protocol: Protocol) -> Memorisation:
         return (drawn[first] < reconstructed[second].quantile(0.01)).float().mean().item()
 
     what = "Root mean square difference of pixels in [0, 1] to the nearest of all training images."
-    how = f"Generated images with the labels of the test images, {drawing(study, protocol.prior)}"
+    how = f"Generated images with the labels of the test images, {drawing(study, protocol.usual_prior)}"
     return Memorisation(
-        protocol.prior,
+        protocol.usual_prior,
         measure(drawn, f"{what} {how}"),
         measure(real, f"{what} {BALANCED}"),
         measure(reconstructed, f"{what} {BALANCED} They are decoded from their posterior means."),
