@@ -94,8 +94,8 @@ def test_a_run_of_an_earlier_version_gives_the_same_figures(name: str, earlier: 
     before = load_evaluation(study)
     assert before.parts
     study.run.evaluation.unlink()
-    study.run.mixture.unlink()
     now = evaluate(Study(earlier / name, bars_on_disk), list(before.parts))
     for part in before.parts:
         was, found = (figures(plain(one)["parts"][part]) for one in (before, now))
-        assert was == {place: found[place] for place in was}, "there may be further figures"
+        same = {place: found[place] for place in was}  # there may be further figures
+        assert was == pytest.approx(same, rel=1e-4), "processors differ in the last digits"
