@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -22,8 +23,8 @@ from PIL import Image
 from benchmarks.harness import Tables, anonymous_mb, arguments, in_turn, publish, ratio, spread, watched
 from benchmarks.sides import train_recipe
 from benchmarks.training import per_step
-from condvae.config import Config, DataConfig
-from condvae.data.dataset import Dataset, prepared
+from condvae.config import DataConfig
+from condvae.data.dataset import prepared
 from condvae.data.sources import load_data
 from condvae.progress import progress
 from condvae.recipe import load_recipe
@@ -50,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         mapped = prepared(whole, config)
         memory = replace(mapped, train=mapped.train.take(slice(None)))
         sides = {
-            MEMORY: lambda: seconds_per_step(config, memory, options.steps),
-            MAPPED: lambda: seconds_per_step(config, mapped, options.steps),
+            MEMORY: partial(per_step, train_recipe, config, memory, steps=options.steps),
+            MAPPED: partial(per_step, train_recipe, config, mapped, steps=options.steps),
         }
         measured = in_turn(sides, options.segments)
     size = config.training.batch_size
@@ -87,11 +88,6 @@ def write_pictures(folder: Path, count: int) -> None:
             picture = coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
             picture.save(folder / str(number % CLASSES) / f"{number:06}.png", compress_level=1)
             advance(1)
-
-
-def seconds_per_step(config: Config, data: Dataset, steps: int) -> float:
-    """Seconds per step of a short training."""
-    return per_step(train_recipe, config, data, steps=steps)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ TINY = {
     "tried": ["--segments", "1", "--steps", "2", "--compile", "0"],
     "scaling": ["--segments", "1", "--steps", "2", "--largest", "15000"],
     "packing": ["--segments", "1", "--small", "200", "--large", "10"],
-    "large": ["--segments", "1", "--steps", "2", "--images", "300"],
+    "large": ["--segments", "1", "--steps", "3", "--images", "2500"],  # with fewer, recipe auto stops early
     "quality": ["--seeds", "1", "--batches", "20"],
     "augmentation": [
         *("--recipe", "paper", "--minutes", "0", "--largest", "60", "--imbalance", "10", "--seeds", "2", "--steps", "5")
