@@ -80,7 +80,8 @@ def test_a_folder_in_the_layout_of_the_source(photos: tuple[Path, Path], tmp_pat
     listing = load_folder(str(out))
     assert Counter(listing.labels) == dict.fromkeys(("left", "middle", "right"), max(SIZES)), "ready for any classifier"
     readme = (out / "README.md").read_text("utf-8")
-    for text in ("from the mixture", "| right | 2 | 28 | 28 | 28 |", "No judge", "has 44 real training images"):
+    row = "| right | 2 | 28 | 28 | 28 |"
+    for text in ("seed 0", "from the mixture", row, "No judge", "has 44 real training images"):
         assert text in readme
     before = files(out)
     assert command("augment", run, "--balance", "--with-real", "--out", out) == printed
