@@ -15,7 +15,7 @@ from torch.distributions import Bernoulli, Distribution, Independent
 from condvae.model.distributions import ContinuousBernoulli, IsotropicGaussian, SquaredError, soft_clamp
 
 LOG_SIGMA = (-6.0, 3.0)
-FIRST_SIGMA = 0.15  # before training, for pixels in [0, 1]. Most data sets end at 0.05 to 0.15
+FIRST_SIGMA = 0.15  # before training, for pixels in [0, 1]
 PER_GREY_LEVEL = log(255) / log(2)  # bits by which a density over [0, 1] exceeds one over grey levels
 
 
