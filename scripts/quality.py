@@ -133,7 +133,7 @@ def require_usual(run: Run, found: dict[str, Any]) -> None:
     """Make sure that an evaluation was made with the default protocol."""
     measured = found["parts"]
     drawn = [measured.get("classifier_score"), measured.get("memorisation"), *measured.get("control", ())]
-    usual = all(one["prior"] == Protocol().prior for one in drawn if one)
+    usual = all(one["prior"] == Protocol().usual_prior for one in drawn if one)
     wanted = f"{Protocol().importance_samples} importance samples of z for each image. {BALANCED}"
     nll = measured.get("likelihood", {}).get("nll")
     if not usual or (nll and (wanted not in nll["protocol"] or nll["count"] != Protocol().images)):
