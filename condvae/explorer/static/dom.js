@@ -43,6 +43,12 @@ export function button(text, onClick, properties = {}) {
   return h("button", { type: "button", onClick, ...properties }, text);
 }
 
+/** A group of tiles with labels. Each tile has room for the longest word of all labels. */
+export function tileGroup(name, labels, tiles = []) {
+  const longest = Math.max(...labels.flatMap((label) => label.split(/\s+/)).map((word) => word.length));
+  return h("div", { className: "strip", role: "group", "aria-label": name, style: `--letters: ${longest}` }, tiles);
+}
+
 /** Let the browser save bytes as a file. */
 export function save(blob, name) {
   const address = URL.createObjectURL(blob);

@@ -2,7 +2,7 @@
 
 import { actions } from "./actions.js";
 import { arrows, attributeControls, clamp, conditions, labelChoice, latentControls } from "./controls.js";
-import { button, choice, field, fill, h } from "./dom.js";
+import { button, choice, field, fill, h, tileGroup } from "./dom.js";
 import { MOVED, at, dot, onInk, rings, textColour } from "./map.js";
 import { paint } from "./paint.js";
 import { change, current, watch, watchOpen } from "./state.js";
@@ -41,7 +41,7 @@ export async function mount(root, model, t, loaded) {
   const large = h("canvas", { className: "large", role: "img" });
   const support = h("p", { className: "support", role: "status" });
   const every = model.classes.length <= model.max_images; // whether the server sends all labels at once
-  const strip = (every ? model.classes : []).map((label) => {
+  const tiles = (every ? model.classes : []).map((label) => {
     const canvas = h("canvas");
     const chosen = h("button", { type: "button", "aria-label": t("label-at-z", label), onClick: () => change({ label }) }, canvas, h("span", {}, label));
     return { label, canvas, button: chosen };
@@ -52,7 +52,7 @@ export async function mount(root, model, t, loaded) {
     h("div", { className: "columns" },
       h("div", { className: "controls" }, labelChoice(model, t), attributeControls(model, t), model.latent === 2 ? pad(model, t) : null, box, draws(model, t)),
       h("div", { className: "shown" }, large, support,
-        strip.length ? h("div", { className: "strip", role: "group", "aria-label": t("all-labels") }, strip.map((one) => one.button)) : null)),
+        tiles.length ? tileGroup(t("all-labels"), model.classes, tiles.map((one) => one.button)) : null)),
     actions("generate", t),
   );
   const draw = newest(async (state) => {
@@ -60,13 +60,13 @@ export async function mount(root, model, t, loaded) {
     const answer = await images("decode", { ...conditions(model, state, every ? model.classes : state.label), z: state.z });
     const chosen = every ? Math.max(0, model.classes.indexOf(state.label)) : 0;
     paint(large, answer, chosen);
-    strip.forEach((one, index) => paint(one.canvas, answer, index));
+    tiles.forEach((one, index) => paint(one.canvas, answer, index));
     large.setAttribute("aria-label", t("image-of", state.label ?? ""));
     support.textContent = answer.supported && !answer.supported[chosen] ? t("unsupported") : "";
     loaded(state);
   }, (text) => { support.textContent = text; });
   watchOpen("generate", (state) => {
-    strip.forEach((one) => {
+    tiles.forEach((one) => {
       one.button.classList.toggle("chosen", one.label === state.label);
       one.button.setAttribute("aria-pressed", one.label === state.label);
     });

@@ -2,7 +2,7 @@
 
 import { actions } from "./actions.js";
 import { conditions } from "./controls.js";
-import { button, choice, field, fill, h, save } from "./dom.js";
+import { button, choice, field, fill, h, save, tileGroup } from "./dom.js";
 import { dot, onInk, onto, points, rings, spread, textColour, way } from "./map.js";
 import { colour, paint, row } from "./paint.js";
 import { change, current, watchOpen } from "./state.js";
@@ -147,11 +147,11 @@ function results(name, model, chart, t) {
   const small = (text) => h("canvas", { className: "small", role: "img", "aria-label": t(text) });
   const [prepared, reconstruction] = [small("as-prepared"), small("reconstruction")];
   const place = h("canvas", { className: "map", width: MAP, height: MAP, role: "img", "aria-label": t("posterior") });
-  const strip = h("div", { className: "strip", role: "group", "aria-label": t("every-style") });
+  const tiles = tileGroup(t("every-style"), labels);
   const figures = [[prepared, "as-prepared"], [reconstruction, "reconstruction"], [place, "posterior"]];
   const keep = () => prepared.toBlob((blob) => save(blob, `${name}.png`));
   const box = h("div", { hidden: true },
-    h("div", { className: "row" }, figures.map(([canvas, text]) => h("figure", {}, canvas, h("figcaption", {}, t(text))))), strip, button(t("save-prepared"), keep));
+    h("div", { className: "row" }, figures.map(([canvas, text]) => h("figure", {}, canvas, h("figcaption", {}, t(text))))), tiles, button(t("save-prepared"), keep));
   let last = null; // the answer that is shown
   const redraw = () => { if (last) posterior(place, chart, model, last); };
   onInk(place, redraw);
@@ -160,7 +160,7 @@ function results(name, model, chart, t) {
     paint(prepared, whole(answer.prepared));
     paint(reconstruction, whole(answer.reconstruction));
     const every = { pixels: Uint8Array.from(answer.images.flat(3)), shape: answer.shape };
-    strip.replaceChildren(...labels.map((label, index) => {
+    tiles.replaceChildren(...labels.map((label, index) => {
       const canvas = h("canvas");
       paint(canvas, every, index);
       const take = () => change({ label, z: answer.z, attributes: { ...current().attributes, ...answer.attributes } });
