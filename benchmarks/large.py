@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -79,15 +80,20 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 def write_pictures(folder: Path, count: int) -> None:
     """Different pictures of smooth noise, in folders of ten classes."""
-    generator = np.random.default_rng(0)
-    for label in range(CLASSES):
-        (folder / str(label)).mkdir(parents=True)
-    with progress("Writing pictures", count) as advance:
-        for number in range(count):
-            coarse = Image.fromarray(generator.integers(0, 256, (COARSE, COARSE, 3), dtype=np.uint8))
-            picture = coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-            picture.save(folder / str(number % CLASSES) / f"{number:06}.png", compress_level=1)
-            advance(1)
+    sizes = [len(range(label, count, CLASSES)) for label in range(CLASSES)]
+    with ProcessPoolExecutor() as pool, progress("Writing pictures", count) as advance:
+        for written in pool.map(_write_class, [folder] * CLASSES, range(CLASSES), sizes):
+            advance(written)
+
+
+def _write_class(folder: Path, label: int, count: int) -> int:
+    generator = np.random.default_rng(label)
+    (folder / str(label)).mkdir(parents=True)
+    for number in range(count):
+        coarse = Image.fromarray(generator.integers(0, 256, (COARSE, COARSE, 3), dtype=np.uint8))
+        picture = coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+        picture.save(folder / str(label) / f"{number:06}.png", compress_level=1)
+    return count
 
 
 if __name__ == "__main__":
