@@ -15,6 +15,8 @@ with exit status 1. A traceback means a bug in condvae.
 
 from collections.abc import Iterable
 
+MOST_LISTED = 10  # of many findings
+MOST_NAMES = 30  # to choose from
 EXTRAS = {
     "train": ("imagehash", "lightning", "jsonargparse", "pytorch_optimizer"),
     "report": ("imagehash", "jinja2", "matplotlib", "sklearn", "torchmetrics"),
@@ -55,6 +57,13 @@ class TrainingError(CondvaeError):
     """Training cannot go on."""
 
 
+def listed(items: Iterable[object], most: int = MOST_LISTED) -> str:
+    """The first of a list for a message, and how many more there are."""
+    every = [str(item) for item in items]
+    shown = ", ".join(every[:most])
+    return shown if len(every) <= most else f"{shown} and {len(every) - most:,} more"
+
+
 def unknown(what: str, value: str, known: Iterable[str]) -> str:
     """A message for a name that is not in a list: the nearest name, then all of them."""
     from difflib import get_close_matches
@@ -62,7 +71,7 @@ def unknown(what: str, value: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = get_close_matches(value, names, n=1)
     suggestion = f" Did you mean '{near[0]}'?" if near else ""
-    return f"There is no {what} '{value}'.{suggestion} Known: {', '.join(names) or 'none'}."
+    return f"There is no {what} '{value}'.{suggestion} Known: {listed(names, MOST_NAMES) or 'none'}."
 
 
 def require_extra(extra: str, what: str) -> None:

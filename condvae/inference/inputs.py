@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from condvae.data.attributes import MEASURES
-from condvae.errors import InputError, unknown
+from condvae.errors import MOST_NAMES, InputError, listed, unknown
 from condvae.images import unit
 from condvae.model.conditions import class_index
 from condvae.model.cvae import CVAE
@@ -159,7 +159,7 @@ def _column(variable: Attribute, given: Any, optional: bool) -> Tensor:
     if given is None:
         if optional:
             return torch.tensor([torch.nan])
-        allowed = ", ".join(variable.classes) or f"a number, usually {variable.low:.3g} to {variable.high:.3g}"
+        allowed = listed(variable.classes, MOST_NAMES) or f"a number, usually {variable.low:.3g} to {variable.high:.3g}"
         if variable.name == "label":
             raise InputError(f"This model needs a label. Choose from: {allowed}.")
         raise InputError(

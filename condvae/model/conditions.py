@@ -11,7 +11,7 @@ from typing import SupportsIndex
 import torch
 from torch import Tensor, nn
 
-from condvae.errors import ConfigError, InputError, unknown
+from condvae.errors import MOST_NAMES, ConfigError, InputError, listed, unknown
 from condvae.schema import Attribute, Schema
 
 LONG = 20  # digits, more than any number of classes has
@@ -99,7 +99,8 @@ def class_index(kind: str, given: str | SupportsIndex, classes: Sequence[str]) -
     if isinstance(given, SupportsIndex) and 0 <= operator.index(given) < len(classes):
         return operator.index(given)
     raise InputError(
-        f"There is no {kind} {given!r}. Choose one of {', '.join(classes)}, or a number from 0 to {len(classes) - 1}."
+        f"There is no {kind} {given!r}. Choose one of {listed(classes, MOST_NAMES)}, or a number from 0 to "
+        f"{len(classes) - 1}."
     )
 
 

@@ -228,3 +228,12 @@ def test_interpolation_goes_from_stop_to_stop(model: CVAE) -> None:
 def test_ways_that_are_not_possible(model: CVAE, labels: object, z: object, steps: int, message: str) -> None:
     with pytest.raises(InputError, match=message):
         condvae.interpolate(model, labels, z, steps=steps)
+
+
+def test_messages_do_not_list_hundreds_of_classes() -> None:
+    classes = tuple(f"class {number:03}" for number in range(200))
+    model = CVAE(ModelConfig(encoder=(8,), decoder=(8,)), Schema((1, 4, 4), classes))
+    with pytest.raises(InputError, match=r"Choose from: class 000, .*, class 029 and 170 more\.$"):
+        condvae.generate(model)
+    with pytest.raises(InputError, match=r"no label 'lion'.*, class 029 and 170 more, or a number from 0 to 199\.$"):
+        condvae.generate(model, "lion")

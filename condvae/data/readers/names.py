@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from condvae.errors import DataError
+from condvae.errors import DataError, listed
 
 PART_NAMES = {
     "train": "train",
@@ -15,7 +15,6 @@ PART_NAMES = {
     "test": "test",
     "testing": "test",
 }
-MOST_LISTED = 10
 
 
 def part_of(name: str) -> str | None:
@@ -30,8 +29,7 @@ def composed(name: str) -> str:
 
 def first_ten(items: Sequence[object]) -> str:
     """The first ten of a list for a message, and how many more there are. Texts are quoted."""
-    shown = ", ".join(repr(item) if isinstance(item, str) else str(item) for item in items[:MOST_LISTED])
-    return shown if len(items) <= MOST_LISTED else f"{shown} and {len(items) - MOST_LISTED:,} more"
+    return listed(repr(item) if isinstance(item, str) else item for item in items)
 
 
 def check_class_names(names: Iterable[str], where: object) -> None:
