@@ -35,6 +35,11 @@ def progress(what: str, total: int, unit: str = "images", done: int = 0) -> Iter
         yield _Lines(what, total, unit, done).advance
 
 
+def advise(text: str) -> None:
+    """Say on stderr what the user should know, in whole sentences."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def announce(what: str) -> None:
     """Say on stderr what begins now, for work of which nobody can say how far it is."""
     print(f"{what} ...", file=sys.stderr, flush=True)

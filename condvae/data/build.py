@@ -20,7 +20,7 @@ from condvae.data.split import TEST, split
 from condvae.errors import ConfigError, DataError
 from condvae.files import write_text
 from condvae.images import to_pillow
-from condvae.progress import announce
+from condvae.progress import advise
 
 PART = np.dtype(f"U{max(map(len, PARTS))}")
 IN_MEMORY = 1 << 30  # bytes of images that are kept in memory. More of them stay in their file
@@ -63,6 +63,12 @@ def build(listing: Listing, options: DataConfig) -> Parts:
     made = {part: whole.select(positions) for part, positions in chosen.items() if len(positions)}
     record = _record(listing, packed, options, made, 0 if unlabelled is None else len(unlabelled))
     _warn_of_few(made["train"])
+    if packed.cropped:
+        height, width = packed.image_size
+        advise(
+            f"Less than half is left of {packed.cropped.total():,} of {len(packed.images):,} pictures, because they "
+            f"are cropped to the aspect ratio of {height} x {width}. Keep the whole of them with --data.resize pad."
+        )
     return Parts(made["train"], made["test"], made.get("validation"), unlabelled, record)
 
 
@@ -219,4 +225,4 @@ def _pixel_digest(packed: Pack) -> str:
 def _warn_of_few(train: LabelledImages) -> None:
     single = [name for name, count in train.counts().items() if count == 1]
     if single:
-        announce(f"There is a single training image of {first_ten(single)}. The model can do little more than copy it")
+        advise(f"There is a single training image of {first_ten(single)}. The model can do little more than copy it.")

@@ -111,6 +111,14 @@ def _about_files(contents: Contents) -> Iterator[Finding]:
         text = "Repair or remove them, or leave them out with --data.skip_damaged true."
         lines = tuple(f"{name}: {reason}" for name, reason in contents.damaged)
         yield Finding("Pictures that cannot be read", text, True, lines)
+    if contents.cropped:
+        _, _, height, width = contents.images.shape
+        text = (
+            f"They are cropped to the aspect ratio of {height} x {width}. Keep the whole of them with --data.resize "
+            "pad, or choose another --data.image_size."
+        )
+        lines = tuple(f"{size}: {count:,} picture{'s' * (count > 1)}" for size, count in contents.cropped.most_common())
+        yield Finding("Sizes of pictures of which less than half is left", text, False, lines)
 
 
 def _about_parts(contents: Contents) -> Iterator[Finding]:

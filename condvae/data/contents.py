@@ -4,7 +4,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,7 @@ class Contents:
         sizes: number of pictures of each height and width as they are in the source, such as "64 x 48".
         modes: number of pictures of each kind of pixel, such as "colour".
         damaged: name and reason of each picture that cannot be read.
+        cropped: number of pictures of each height and width of which cropping leaves less than half.
         folder: where results about these images are kept. None if they are not in the cache.
     """
 
@@ -75,6 +76,7 @@ class Contents:
     sizes: Counter[str]
     modes: Counter[str]
     damaged: tuple[tuple[str, str], ...] = ()
+    cropped: Counter[str] = field(default_factory=Counter)
     folder: Path | None = None
 
     @property
@@ -122,6 +124,7 @@ def of_listing(listing: Listing, options: DataConfig) -> Contents:
         modes=modes,
         folder=packed.folder,
         damaged=packed.skipped,
+        cropped=Counter({f"{height} x {width}": count for (height, width), count in packed.cropped.items()}),
     )
 
 

@@ -1,6 +1,7 @@
 """A listing becomes a data set: classes, parts, splits, options, and what is kept in the run folder."""
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -172,6 +173,15 @@ def test_damaged_files_are_listed_or_left_out(tmp_path: Path) -> None:
     data = load(path, skip_damaged=True)
     assert len(data.train) + len(data.test) == 15
     assert [one["name"] for one in data.record["skipped"]] == ["a/3.png"]
+
+
+def test_pictures_that_lose_more_than_half_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder(tmp_path / "made", {"a": 20, "b": 20})
+    load(path)
+    assert "Less than half" not in capsys.readouterr().err
+    load(path, image_size=(8, 40))
+    said = r"Less than half is left of 40 of 40 pictures, because they are cropped to the aspect ratio of 8 x 40\."
+    assert re.search(said, capsys.readouterr().err)
 
 
 def test_no_test_image_is_possible(tmp_path: Path) -> None:

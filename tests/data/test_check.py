@@ -81,6 +81,16 @@ def test_pictures_that_cannot_be_read(tmp_path: Path) -> None:
     assert found.counts == {"images": [20, 20]}
 
 
+def test_pictures_that_lose_more_than_half(tmp_path: Path) -> None:
+    root = folder(tmp_path / "set", cat=range(20), dog=range(100, 120))
+    Image.new("RGB", (60, 20)).save(root / "cat" / "wide.png")
+    (root / "dog" / "high.png").write_bytes((root / "dog" / "100.png").read_bytes())
+    one = finding(checked(root), "Sizes of pictures of which less than half is left")
+    assert not one.is_wrong
+    assert one.lines == ("20 x 60: 1 picture",)
+    assert "aspect ratio of 48 x 64. Keep the whole of them with --data.resize pad" in one.text
+
+
 def test_no_picture_can_be_read(tmp_path: Path) -> None:
     root = folder(tmp_path / "set", cat=range(0))
     (root / "cat" / "1.png").write_bytes(b"no picture")

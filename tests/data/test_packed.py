@@ -24,7 +24,7 @@ from condvae.data.listing import Files
 from condvae.data.packing import decoders, decoding, making
 from condvae.data.packing.decoding import Found
 from condvae.data.packing.packed import Pack, PackedImages, clear, pack, packed_size, packs
-from condvae.data.packing.planning import planned, size_for
+from condvae.data.packing.planning import cropped, planned, size_for
 from condvae.data.pictures import as_array, opened
 from condvae.errors import DataError, StorageError
 
@@ -140,7 +140,8 @@ CASES = {
     "89% wide": Case(((89, 40, 30, 1), (11, 30, 40, 1)), (1, 64, 64)),
     "half of them tall": Case(((40, 20, 80, 1), (40, 80, 20, 1)), (1, 64, 64)),
     "nearly alike": Case(((20, 100, 76, 3), (20, 100, 75, 3), (20, 100, 70, 3)), (3, 48, 64)),
-    "very narrow": Case(((33, 5, 400, 1),), (1, 64, 8)),
+    "very narrow": Case(((33, 5, 400, 1),), (1, 400, 5)),
+    "narrow and large": Case(((33, 20, 1000, 1),), (1, 400, 8)),
     "one picture": Case(((1, 70, 70, 3),), (3, 64, 64)),
 }
 
@@ -192,6 +193,21 @@ def test_sizes_are_decided_by_whole_numbers_of_pictures() -> None:
     assert size_for(Found(Counter({(480, 640): 8, (640, 480): 1}))) == (64, 64)
     assert size_for(Found(Counter({(1080, 1920): 1}))) == (36, 64)
     assert size_for(Found()) == (64, 64)
+
+
+def test_long_pictures_keep_their_aspect_ratio() -> None:
+    assert size_for(Found(Counter({(5, 400): 3}))) == (5, 400), "it has no more pixels than 64 x 64"
+    assert size_for(Found(Counter({(30, 1500): 3}))) == (8, 400)
+    assert size_for(Found(Counter({(1500, 30): 3}))) == (400, 8)
+    assert size_for(Found(Counter({(10, 4000): 3}))) == (8, 512)
+
+
+def test_pictures_that_lose_more_than_half_are_counted() -> None:
+    sizes = Counter({(40, 40): 5, (40, 79): 2, (40, 81): 3, (90, 40): 1})
+    found = Found(sizes)
+    assert cropped(found, planned(found, DataConfig())) == {(40, 81): 3, (90, 40): 1}
+    assert not cropped(found, planned(found, DataConfig(resize="pad")))
+    assert cropped(found, planned(found, DataConfig(image_size=(64, 130)))) == {(40, 40): 5, (90, 40): 1}
 
 
 def damage(files: Files) -> dict[int, str]:

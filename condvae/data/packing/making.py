@@ -19,13 +19,13 @@ from condvae.data.listing import Pictures
 from condvae.data.packing.decoders import Decoders, cpus
 from condvae.data.packing.decoding import Found, Span
 from condvae.data.packing.journal import Journal
-from condvae.data.packing.planning import planned, sampled
+from condvae.data.packing.planning import cropped, planned, sampled
 from condvae.errors import StorageError
 from condvae.files import storing, write_text
 from condvae.progress import announce, progress
 
 LOCK, DESCRIPTION = "lock", "description.json"
-FORMAT = 1  # of all files in the folder of a pack
+FORMAT = 2  # of all files in the folder of a pack
 MOST_AT_ONCE, FEWEST_AT_ONCE, ROUNDS = 512, 8, 8  # pictures that a process is given; rounds until all are done
 BYTES_AT_ONCE = 1 << 24  # of images that a process keeps before it writes them
 FEW = 32  # pictures for which a further process is not worth its start
@@ -176,6 +176,7 @@ def _describe(journal: Journal, found: Found, pictures: Pictures, options: DataC
         "bytes": journal.size,
         "shape": [journal.count, journal.plan.channels, journal.plan.height, journal.plan.width],
         "skipped": skipped,
+        "cropped": [[height, width, count] for (height, width), count in cropped(found, journal.plan).items()],
     }
     write_text(journal.folder / DESCRIPTION, json.dumps(content) + "\n")
     journal.path.unlink()

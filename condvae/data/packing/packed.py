@@ -7,6 +7,7 @@ pictures and by the settings that decide what the images look like.
 import hashlib
 import re
 import shutil
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,7 @@ class Pack:
         images: those that could be decoded, in the order of the pictures.
         kept: the position of each image among the pictures, int64 (N,).
         skipped: name and reason of each picture that was left out because it is damaged.
+        cropped: the number of pictures of each height and width of which cropping left less than half.
         folder: the folder in the cache. It is deleted by `clear`.
         image_size: height and width of the images.
         channels: 1 (grey) or 3 (RGB).
@@ -118,6 +120,7 @@ class Pack:
     images: PackedImages
     kept: NDArray[np.int64]
     skipped: tuple[tuple[str, str], ...]
+    cropped: Counter[tuple[int, int]]
     folder: Path
     image_size: tuple[int, int]
     channels: int
@@ -158,6 +161,7 @@ def pack(pictures: Pictures, options: DataConfig) -> Pack:
         images=images.select(kept) if skipped else images,
         kept=kept,
         skipped=tuple((name, reason) for _, name, reason in skipped),
+        cropped=Counter({(rows, columns): pictures for rows, columns, pictures in made["cropped"]}),
         folder=folder,
         image_size=(height, width),
         channels=channels,

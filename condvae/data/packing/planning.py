@@ -1,6 +1,7 @@
 """How pictures become images of one size and mode: what follows from the settings, and what from the pictures."""
 
 import warnings
+from collections import Counter
 from math import log
 
 from condvae.config import DataConfig
@@ -9,8 +10,10 @@ from condvae.data.packing.decoding import Found, Plan
 from condvae.data.pictures import eight_bit, has_no_colour, open_errors
 
 LONGEST, SHORTEST, MULTIPLE = 64, 8, 4  # sides of images whose size follows from the pictures, in pixels
+MOST = LONGEST**2  # pixels of such images
 AGREEING, TOLERANCE = 0.9, 1.1  # share of the pictures that agree on an aspect ratio, and how well they agree
 SQUARE = (LONGEST, LONGEST)
+LEAST = 0.5  # share of a picture that should be left when it is cropped
 SAMPLE = 16  # pictures that are looked at before all are decoded
 
 
@@ -26,13 +29,13 @@ def planned(found: Found, options: DataConfig) -> Plan:
 def size_for(found: Found) -> tuple[int, int]:
     """Height and width of the images, by the sizes of the pictures.
 
-    If all pictures have one size, and its longest side is at most 64 pixels, it is this size. Otherwise the longest
-    side is 64. The shorter side follows from the median aspect ratio, if 90% of the pictures agree with it within 10%.
-    Otherwise images are square.
+    If all pictures have one size, and it has at most 64 x 64 pixels, it is this size. Otherwise the longest side is 64.
+    The shorter side follows from the median aspect ratio, if 90% of the pictures agree with it within 10%. If it would
+    be shorter than 8, it is 8, and the longest side follows, up to 512. If too few agree, images are square.
     """
     if len(found.sizes) == 1:
         (own,) = found.sizes
-        if max(own) <= LONGEST:
+        if own[0] * own[1] <= MOST:
             return own
     ratios = sorted((width / height, count) for (height, width), count in found.sizes.items())
     total, middle, passed = found.sizes.total(), 1.0, 0
@@ -43,9 +46,20 @@ def size_for(found: Found) -> tuple[int, int]:
     agreeing = sum(count for ratio, count in ratios if abs(log(ratio / middle)) <= log(TOLERANCE))
     if agreeing < AGREEING * total or not total:
         return SQUARE
-    shorter = round(LONGEST * min(middle, 1 / middle) / MULTIPLE) * MULTIPLE
-    sides = (LONGEST, max(SHORTEST, shorter))
-    return sides if middle < 1 else (sides[1], sides[0])
+    aspect = max(middle, 1 / middle)
+    longer, shorter = LONGEST, _multiple(LONGEST / aspect)
+    if shorter < SHORTEST:
+        longer, shorter = min(_multiple(SHORTEST * aspect), MOST // SHORTEST), SHORTEST
+    return (longer, shorter) if middle < 1 else (shorter, longer)
+
+
+def cropped(found: Found, plan: Plan) -> Counter[tuple[int, int]]:
+    """The number of pictures of each height and width of which cropping leaves less than half."""
+    if plan.resize != "crop":
+        return Counter()
+    wanted = plan.width / plan.height
+    shares = {(height, width): width / height / wanted for height, width in found.sizes}
+    return Counter({size: found.sizes[size] for size, share in shares.items() if min(share, 1 / share) < LEAST})
 
 
 def sampled(pictures: Pictures, options: DataConfig) -> Found:
@@ -64,3 +78,7 @@ def sampled(pictures: Pictures, options: DataConfig) -> Found:
             continue
         found.sizes[own] += 1
     return found
+
+
+def _multiple(side: float) -> int:
+    return round(side / MULTIPLE) * MULTIPLE
