@@ -65,7 +65,7 @@ def listed(items: Iterable[object], most: int = MOST_LISTED) -> str:
 
 
 def unknown(what: str, value: str, known: Iterable[str]) -> str:
-    """A message for a name that is not in a list: the nearest name, then all of them."""
+    """A message for a name that is not in a list: the nearest name, then up to MOST_NAMES of them."""
     from difflib import get_close_matches
 
     names = sorted(known)

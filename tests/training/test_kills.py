@@ -32,14 +32,13 @@ if __name__ == "__main__":
 """
 
 
-def pictures(folder: Path, count: int) -> Path:
+def pictures(folder: Path, count: int) -> None:
     """Small colour pictures of noise in two classes."""
     generator = np.random.default_rng(0)
     for number in range(count):
         path = folder / "pictures" / "ab"[number % 2] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(generator.integers(0, 256, (60, 50, 3), dtype=np.uint8)).save(path)
-    return folder / "pictures"
 
 
 def started(folder: Path, out: Path) -> "subprocess.Popen[str]":

@@ -45,7 +45,7 @@ export function button(text, onClick, properties = {}) {
 
 /** A group of tiles with labels. Each tile has room for the longest word of all labels. */
 export function tileGroup(name, labels, tiles = []) {
-  const longest = Math.max(...labels.flatMap((label) => label.split(/\s+/)).map((word) => word.length));
+  const longest = Math.max(0, ...labels.flatMap((label) => label.split(/\s+/)).map((word) => word.length));
   return h("div", { className: "strip", role: "group", "aria-label": name, style: `--letters: ${longest}` }, tiles);
 }
 
