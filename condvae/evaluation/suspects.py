@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass, fields, replace
+from math import log
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,9 @@ from condvae.progress import announce, progress
 from condvae.seeds import seeded
 
 FOLDS = 2  # each model is trained on one half of the images and judges the other half
-SAMPLES = 4  # importance samples of z for each image and label
+SAMPLES = 16  # importance samples of z for each label, if one sample makes the label of an image doubtful
+AT_ONCE = CHUNK // SAMPLES  # images that are judged with so many samples together
+DOUBTFUL = 0.5  # probability of an image's own label below which it is
 TRAINED, JUDGED = 31, 32  # distinguish the seeds of training and of samples of z
 Training = Callable[[Study, LabelledImages, LabelledImages], CVAE]
 COUNTS = ("limit_train_batches", "max_steps")  # options of the Trainer that count batches or steps
@@ -102,9 +105,10 @@ def halves(part: LabelledImages, source: str = "The data") -> NDArray[np.int64]:
 def judged(model: CVAE, part: LabelledImages, frequencies: Tensor, what: str = "Judging") -> Judgement:
     """Judge images with a model: p(y|x) is proportional to p(x|y) p(y).
 
-    log p(x|y) is the bound of SAMPLES importance samples (Burda et al., https://arxiv.org/abs/1509.00519). Grey images
-    are not binarised: for a likelihood of binarised images, log p(x|z,y) is the mean over binarisations. Conditions
-    other than the label are those of the image.
+    log p(x|y) is a lower bound: of one sample of z, and for images whose own label is then less probable than DOUBTFUL
+    of SAMPLES importance samples (Burda et al., https://arxiv.org/abs/1509.00519), because these images come first.
+    Grey images are not binarised: for a likelihood of binarised images, log p(x|z,y) is the mean over binarisations.
+    Conditions other than the label are those of the image.
 
     Args:
         model: a trained model.
@@ -115,23 +119,33 @@ def judged(model: CVAE, part: LabelledImages, frequencies: Tensor, what: str = "
     device, seen = model.device, frequencies > 0
     found: list[tuple[Tensor, ...]] = []
     with evaluating(model), seeded(JUDGED), progress(what, len(part)) as advance:
-        for batch in part.batches(max(1, CHUNK // SAMPLES)):
+        for batch in part.batches(CHUNK):
             x = unit(torch.from_numpy(batch.pixels()).to(device))
             rows = torch.from_numpy(batch.rows(model.config.conditions)).to(device)
             labels = torch.from_numpy(batch.labels)
-            table = _log_joint(model, x, rows, frequencies)
+            table = _log_joint(model, x, rows, frequencies, 1)
+            doubtful = (_log_own(table, labels) < log(DOUBTFUL)).nonzero()[:, 0]
+            for start in range(0, len(doubtful), AT_ONCE):
+                some = doubtful[start : start + AT_ONCE]
+                given = x[some.to(device)], rows[some.to(device)]
+                table[some] = _log_joint(model, *given, frequencies, SAMPLES)
             likely = table.argmax(1)
-            own = table.log_softmax(1).gather(1, labels[:, None])[:, 0].masked_fill(~seen[labels], torch.nan)
+            own = _log_own(table, labels).masked_fill(~seen[labels], torch.nan)
             found.append((own, likely, table.logsumexp(1), _error(model, x, rows, likely)))
             advance(len(batch))
     return Judgement(*(torch.cat(column) for column in zip(*found, strict=True)))
 
 
-def _log_joint(model: CVAE, x: Tensor, rows: Tensor, frequencies: Tensor) -> Tensor:
+def _log_own(table: Tensor, labels: Tensor) -> Tensor:
+    """log p(y|x) of the labels (B,), from log p(x|y) + log p(y) of all labels (B, classes)."""
+    return table.log_softmax(1).gather(1, labels[:, None])[:, 0]
+
+
+def _log_joint(model: CVAE, x: Tensor, rows: Tensor, frequencies: Tensor, samples: int) -> Tensor:
     """log p(x|y) + log p(y) for every label: (B, classes), on the CPU."""
     table = torch.full((len(x), len(frequencies)), -torch.inf)
     for label in frequencies.nonzero()[:, 0].tolist():
-        bound = model.elbo(x, _with_label(rows, label), samples=SAMPLES).value
+        bound = model.elbo(x, _with_label(rows, label), samples=samples).value
         table[:, label] = bound.cpu() + frequencies[label].log()
     return table
 

@@ -154,18 +154,37 @@ def positions(part: LabelledImages) -> set[int]:
 def test_the_posterior_of_the_label_is_that_of_bayes() -> None:
     """A linear Gaussian model with its exact posterior, for which one sample of z gives log p(x|y) exactly."""
     linear = LinearGaussian()
-    model = linear.with_posterior(wrong=0)
-    images = np.random.default_rng(0).integers(0, 256, (20, 1, 2, 3), dtype=np.uint8)
-    labels = (np.arange(20) % 2).astype(np.int64)
-    frequencies = torch.tensor([0.02, 0.98])
-    found = judged(model, LabelledImages(images, labels, ("a", "b")), frequencies)
-    x = torch.from_numpy(images).reshape(20, PIXELS) / 255
-    joint = torch.stack([linear.exact.log_prob(x - shift) for shift in linear.shift], 1) + frequencies.log()
-    exact = joint.log_softmax(1)[torch.arange(20), torch.from_numpy(labels)]
+    part, frequencies = noise(20), torch.tensor([0.02, 0.98])
+    found = judged(linear.with_posterior(wrong=0), part, frequencies)
+    joint = exact_joint(linear, part, frequencies)
+    exact = joint.log_softmax(1)[torch.arange(20), torch.from_numpy(part.labels)]
     assert torch.allclose(found.log_own, exact, atol=1e-3)
     assert torch.allclose(found.log_p, joint.logsumexp(1), atol=1e-3)
     assert torch.equal(found.likely, joint.argmax(1))
     assert 0 < found.likely.sum() < len(found.likely), "both labels occur"
+
+
+def test_doubtful_labels_are_judged_with_more_samples() -> None:
+    """With a posterior that is too wide, one sample gives a lower log p(x) than many."""
+    linear = LinearGaussian()
+    part, frequencies = noise(400), torch.tensor([0.02, 0.98])
+    found = judged(linear.with_posterior(wrong=0, scale=4), part, frequencies)
+    missing = exact_joint(linear, part, frequencies).logsumexp(1) - found.log_p
+    doubtful = found.log_own < np.log(0.1)
+    assert 50 < doubtful.sum() < 350
+    assert missing[doubtful].mean() < missing[found.log_own > np.log(0.9)].mean() / 2
+
+
+def noise(count: int) -> LabelledImages:
+    """Images of noise for the linear Gaussian model, in two classes in turn."""
+    images = np.random.default_rng(0).integers(0, 256, (count, 1, 2, 3), dtype=np.uint8)
+    return LabelledImages(images, (np.arange(count) % 2).astype(np.int64), ("a", "b"))
+
+
+def exact_joint(linear: LinearGaussian, part: LabelledImages, frequencies: torch.Tensor) -> torch.Tensor:
+    """log p(x|y) + log p(y) of images (N,) for both labels: (N, 2)."""
+    x = torch.from_numpy(part.pixels()).reshape(len(part), PIXELS) / 255
+    return torch.stack([linear.exact.log_prob(x - shift) for shift in linear.shift], 1) + frequencies.log()
 
 
 def test_halves_keep_classes_and_duplicates_together() -> None:

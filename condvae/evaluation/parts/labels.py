@@ -50,7 +50,7 @@ def _measure(study: Study, _: Protocol) -> Labels:
         "Each half of the training images is judged by a model that was trained on the other half with the settings of "
         "the run. Labels have their frequencies in that half."
     )
-    judge = f"{how} {SAMPLES} importance samples of z for each label.{rest}"
+    judge = f"{how} One sample of z for each label, {SAMPLES} for an image whose label is then doubtful.{rest}"
     return Labels(
         suspects=measure(suspects.float(), f"Share of images with p(y|x) < {IMPROBABLE}, without outliers. {judge}"),
         others=measure(other.float(), f"Share of images whose label does not have the largest p(y|x). {judge}"),
