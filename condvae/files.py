@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 from condvae.errors import StorageError
 
@@ -13,13 +14,14 @@ from condvae.errors import StorageError
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` to write to, and rename it to `path` once it is safely on disk.
 
-    After a crash, a full disk or an exception, the file that was at `path` before is still there, whole.
+    After a crash, a full disk or an exception, the file that was at `path` before is still there, whole. If several
+    processes write the file, that of the last one stays.
 
     Raises:
         StorageError: the folder cannot be made, or the file cannot be written.
     """
     path = path.absolute()
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = path.with_name(f".{path.name}.{token_hex(4)}.part")
     try:
         with storing(path):
             yield temporary

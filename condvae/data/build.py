@@ -53,16 +53,21 @@ def build(listing: Listing, options: DataConfig) -> Parts:
         images = packed.images[:]
     whole = _labelled(listing, packed, images, np.flatnonzero(is_labelled), options)
     parts = _parts(listing, packed, whole, np.flatnonzero(is_labelled))
-    if "test" not in parts or ("validation" not in parts and options.validation_split):
-        whole = replace(whole, groups=groups(packed.images, packed.folder)[is_labelled])
+    others = np.flatnonzero(~is_labelled)
+    if "test" not in parts or ("validation" not in parts and options.validation_split) or len(others):
+        alike = groups(packed.images, packed.folder)
+        whole = replace(whole, groups=alike[is_labelled])
+        others = others[~np.isin(alike[others], alike[is_labelled])]  # a copy of a test image must not be trained on
     if "test" not in parts:
         _draw_test_images(listing, whole, parts, options)
     chosen = {part: np.flatnonzero(parts == part) for part in PARTS}
     _check_parts(listing, whole, chosen)
-    unlabelled = None if is_labelled.all() else selected(images, np.flatnonzero(~is_labelled))
+    unlabelled = selected(images, others) if len(others) else None
     made = {part: whole.select(positions) for part, positions in chosen.items() if len(positions)}
-    record = _record(listing, packed, options, made, 0 if unlabelled is None else len(unlabelled))
+    record = _record(listing, packed, options, made, len(others))
     _warn_of_few(made["train"])
+    if copies := int((~is_labelled).sum()) - len(others):
+        advise(f"Leaving out {copies:,} images without a label, which are copies of images with one.")
     if packed.cropped:
         height, width = packed.image_size
         advise(
@@ -109,7 +114,7 @@ def _labelled(
     """All images with a label, with the numbers of their classes."""
     positions = packed.kept[chosen]
     labels = [str(listing.labels[position]) for position in positions]
-    known = listing.classes or tuple(natural(set(labels)))
+    known = listing.classes_with(options.unlabelled) or tuple(natural(set(labels)))
     empty = [name for name in known if name not in set(labels)]
     if empty:
         raise DataError(

@@ -111,7 +111,8 @@ def of_listing(listing: Listing, options: DataConfig) -> Contents:
     labels = listing.labels_of(packed.kept, options.unlabelled)
     if options.unlabelled and options.unlabelled not in listing.labels:
         raise ConfigError(f"{listing.source} has no folder '{options.unlabelled}' with images. Check its name.")
-    classes = listing.classes or tuple(natural({label for label in labels if label is not None}))
+    used = {label for label in labels if label is not None}
+    classes = listing.classes_with(options.unlabelled) or tuple(natural(used))
     number: dict[str | None, int] = {None: -1, **{name: index for index, name in enumerate(classes)}}
     return Contents(
         source=listing.source,

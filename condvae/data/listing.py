@@ -54,6 +54,16 @@ class Listing:
         given = (self.labels[position] for position in positions)
         return [None if label == unlabelled else label for label in given]
 
+    def classes_with(self, unlabelled: str) -> tuple[str, ...]:
+        """`classes` without the name of images without a label."""
+        return tuple(name for name in self.classes if name != unlabelled)
+
+
+def file_stamp(path: str | Path) -> str:
+    """A text that differs for another file, and if the file was changed: its path, size and time."""
+    found = os.stat(path)  # noqa: PTH116
+    return f"{path} {found.st_size} {found.st_mtime_ns}"
+
 
 @dataclass(frozen=True)
 class Files:
@@ -77,6 +87,4 @@ class Files:
         return opened(os.path.join(self.folder, self.paths[index]))  # noqa: PTH118  # faster than Path, for each of many files
 
     def stamps(self) -> Iterable[str]:
-        for path in self.paths:
-            found = os.stat(os.path.join(self.folder, path))  # noqa: PTH116, PTH118
-            yield f"{path} {found.st_size} {found.st_mtime_ns}"
+        return (file_stamp(os.path.join(self.folder, path)) for path in self.paths)  # noqa: PTH118

@@ -22,10 +22,10 @@ def split(
     for rounding and for groups with images of several classes.
 
     Args:
-        labels: (N,), -1 for an image without a label. It goes to the training images, and so does its group.
+        labels: (N,), from 0.
         groups: (N,), the same number for images that belong together.
-        test: test images, below 1 as a share of the labelled images, otherwise their number. 0 for none.
-        validation: validation images, as a share of the labelled images that are not test images, or their number.
+        test: test images, below 1 as a share of the images, otherwise their number. 0 for none.
+        validation: validation images, as a share of the images that are not test images, or their number.
         seed: another seed draws other images.
 
     Returns:
@@ -52,9 +52,7 @@ class _Holding:
         _, self.groups = np.unique(groups, return_inverse=True)
         self.members = np.argsort(self.groups, kind="stable")
         self.starts = np.searchsorted(self.groups[self.members], np.arange(self.groups.max(initial=-1) + 2))
-        self.fixed = np.zeros(len(self.starts), np.bool_)
-        self.fixed[self.groups[labels < 0]] = True
-        self.left = np.bincount(labels[(parts == TRAIN) & (labels >= 0)])  # training images of each class
+        self.left = np.bincount(labels[parts == TRAIN])  # training images of each class
         self.held = np.zeros_like(self.left)  # images of each class in the other part
         self.by_class = np.argsort(labels, kind="stable")
 
@@ -93,7 +91,7 @@ class _Holding:
         own = own[self.parts[own] == TRAIN]
         groups, firsts, sizes = np.unique(self.groups[own], return_index=True, return_counts=True)
         order = np.argsort(firsts)  # in the order of the images, whatever the numbers of the groups are
-        order = random.permutation(order[~self.fixed[groups[order]]])
+        order = random.permutation(order)
         for index in order:
             if self.held[label] >= quota:
                 return

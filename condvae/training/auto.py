@@ -12,10 +12,12 @@ import numpy as np
 
 from condvae.config import Config
 from condvae.data.dataset import Dataset
+from condvae.recipe import load_recipe
 from condvae.training.plan import divided, with_plan
 
 STEPS = "steps"  # of training, without --minutes. It is no setting: trainer.max_epochs follows from it
-WIDTHS = {"mlp": ([512, 256], [256, 512]), "conv": ([32, 64], [64, 32])}  # of a network that the user chose
+RECIPE, NETWORK = "auto", "model.network"
+WIDTHS = {"mlp": ([512, 256], [256, 512]), "conv": ([32, 64], [64, 32])}  # of a network that the rules do not choose
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ RULES = (
     ),
     Rule(
         "images of at most 12 x 12 pixels",
-        {"model.network": "mlp", "model.encoder": [512, 256], "model.decoder": [256, 512], "model.latent": 8},
+        {NETWORK: "mlp", "model.encoder": [512, 256], "model.decoder": [256, 512], "model.latent": 8},
         "convolutions gain little on so few pixels",
         lambda facts: facts.pixels <= 12 * 12,
     ),
@@ -137,14 +139,19 @@ RULES = (
             "training.schedule": "constant",
             "training.learning_rate": 1e-3,
             "training.muon_learning_rate": 0.02,
-            "training.patience": 10,
         },
-        "training should stop when images that are held out get no more probable",
+        "few images need a small model, and small steps of the same size until training stops",
         lambda facts: facts.images < 2000,
     ),
     Rule(
+        "100 to 1,999 images",
+        {"training.patience": 10},
+        "training should stop when images that are held out get no more probable",
+        lambda facts: 100 <= facts.images < 2000,
+    ),
+    Rule(
         "fewer than 100 images",
-        {"data.validation_split": 0, "training.patience": 0, "training.batch_size": 25, STEPS: 1000},
+        {"data.validation_split": 0, "training.batch_size": 25, STEPS: 1000},
         "there are too few images to hold some out",
         lambda facts: facts.images < 100,
     ),
@@ -182,19 +189,26 @@ def auto(data: Dataset, base: Config, given: Collection[str] = ()) -> tuple[Conf
     if "data.validation_split" in given and not base.data.validation_split and data.validation is None:
         given = {*given, "training.patience"}  # which needs validation images
     found = [(rule, name, value) for rule in RULES if rule.applies(facts) for name, value in rule.settings.items()]
-    last = {name: (rule, value) for rule, name, value in found if name not in given}
-    chosen = {name: value for name, (_, value) in last.items()}
-    if "model.network" in given and base.model.network in WIDTHS:
-        own = dict(zip(("model.encoder", "model.decoder"), WIDTHS[base.model.network], strict=True))
-        chosen |= {name: value for name, value in own.items() if name not in given}
+    network = {name: value for _, name, value in found}.get(NETWORK, load_recipe(RECIPE).model.network)
     sentences = [f"{data.source}: {facts}."]
+    widths: dict[str, Any] = {}
+    if NETWORK in given and base.model.network in WIDTHS.keys() - {network}:
+        both = zip(("model.encoder", "model.decoder"), WIDTHS[base.model.network], strict=True)
+        widths = {name: value for name, value in both if name not in given}
+        shown = ", ".join(f"{name} {value}" for name, value in widths.items())
+        sentences += [f"Network {base.model.network}, as you chose: {shown}."] if widths else []
+    last = {name: (rule, value) for rule, name, value in found if name not in {*given, *widths}}
+    chosen = {name: value for name, (_, value) in last.items()} | widths
     for rule in RULES:
         won = [name for name in rule.settings if name in last and last[name][0] is rule]
         settings = ", ".join(f"{name} {_shown(chosen[name])}" for name in won)
         sentences += [f"{rule.when[0].upper()}{rule.when[1:]}: {settings}. Reason: {rule.why}."] if won else []
     steps = chosen.pop(STEPS, None)
     config = _with(base, chosen)
-    return config if steps is None else _of_length(config, steps, facts), sentences
+    if steps is None:
+        return config, sentences
+    share = 0 if data.validation is not None else config.data.validation_split
+    return _of_length(config, steps, facts, share), sentences
 
 
 def facts_of(data: Dataset) -> Facts:
@@ -222,9 +236,8 @@ def _with(base: Config, chosen: Mapping[str, Any]) -> Config:
     return Config.from_dict(settings)
 
 
-def _of_length(config: Config, steps: int, facts: Facts) -> Config:
-    """The settings with the number of epochs that has about so many steps."""
-    share = config.data.validation_split
+def _of_length(config: Config, steps: int, facts: Facts, share: float) -> Config:
+    """The settings with the number of epochs that has about so many steps, if a share of the images is held out."""
     held = round(share * facts.images) if share < 1 else int(share)
     images = max(1, facts.images - held) + facts.unlabelled
     return with_plan(config, divided(steps, -(-images // config.training.batch_size)))

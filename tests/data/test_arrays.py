@@ -113,6 +113,15 @@ def test_labels(labels: Any, texts: list[str]) -> None:
     assert listing.parts == ["", ""]
 
 
+def test_stamps_of_arrays_in_memory_follow_from_type_and_shape() -> None:
+    """The same bytes can be other pictures."""
+    images = np.zeros((6, 3, 4, 4), np.uint8)
+    images[:, :, 0] = 1
+    others = [images, images.astype(bool), images.reshape(6, 4, 4, 3), images.reshape(6, 6, 8)]
+    stamps = [next(iter(listing_of(one, LABELS, {}, None, "made").pictures.stamps())) for one in others]
+    assert len(set(stamps)) == len(others)
+
+
 def test_stamps_of_arrays_in_memory_follow_from_their_pixels() -> None:
     changed = GREY.copy()
     changed[3, 0, 0] ^= 1

@@ -1,6 +1,7 @@
 """A listing becomes a data set: classes, parts, splits, options, and what is kept in the run folder."""
 
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 from PIL import Image
 
 from condvae.config import DataConfig
+from condvae.data.check import check
 from condvae.data.dataset import Dataset
+from condvae.data.listing import Listing
 from condvae.data.packing.packed import PackedImages
-from condvae.data.sources import load_data
+from condvae.data.sources import load_data, open_source
 from condvae.errors import ConfigError, DataError
 
 
@@ -102,6 +105,26 @@ def test_images_without_a_label(tmp_path: Path) -> None:
         ConfigError, match=r"data\.unlabelled is 'unknow', and .* has no such folder .* Found: a, b, unkn"
     ):
         load(path, unlabelled="unknow")
+
+
+def test_copies_without_a_label_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Otherwise test images would be trained on."""
+    path = folder(tmp_path / "made", {"a": 8, "b": 8})
+    shutil.copytree(path / "a", path / "more")
+    folder(path, {"more/other": 3}, seed=1)
+    data = load(path, unlabelled="more")
+    assert data.unlabelled is not None
+    assert (len(data.unlabelled), data.record["unlabelled"]) == (3, 3)
+    assert "Leaving out 8 images without a label, which are copies of images with one." in capsys.readouterr().err
+
+
+def test_declared_classes_may_have_the_name_of_images_without_a_label(tmp_path: Path) -> None:
+    listing = open_source(f"folder:{folder(tmp_path / 'made', {'a': 8, 'b': 8, 'unknown': 5})}")
+    assert isinstance(listing, Listing)
+    listing = replace(listing, classes=("b", "unknown", "a"))
+    options = DataConfig(unlabelled="unknown")
+    assert Dataset.from_listing(listing, options).train.classes == ("b", "a")
+    assert check(listing, options).classes == ("b", "a")
 
 
 def test_a_folder_beside_the_parts(tmp_path: Path) -> None:

@@ -302,3 +302,11 @@ def test_circular_links(tmp_path: Path) -> None:
         ("dog/1.png", "dog"),
         ("dog/y/1.png", "dog"),
     ]
+
+
+def test_equal_names_sizes_and_times_in_two_folders_are_different_pictures(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        put(tmp_path / name, "cat/1.png")
+        os.utime(tmp_path / name / "cat/1.png", ns=(0, 0))
+    one, other = (list(load(str(tmp_path / name)).pictures.stamps()) for name in ("one", "two"))
+    assert one != other

@@ -159,9 +159,14 @@ def test_several_columns_of_images(tmp_path: Path) -> None:
 
 def test_no_labels(tmp_path: Path) -> None:
     data = pets(age=(datasets.Value("int64"), [1] * COUNT)).remove_columns("label")
-    message = (
-        r"has no column of labels\. Its columns are image \(Image\), age \(Value\)\. .* ClassLabel, or be called label"
-    )
+    message = r"has no column with one label for each image\. .* image \(Image\), age \(Value\)\. .* called label,"
+    with pytest.raises(DataError, match=message):
+        load(saved(tmp_path, data))
+
+
+def test_several_labels_for_each_image(tmp_path: Path) -> None:
+    data = rows(labels=(datasets.Sequence(datasets.ClassLabel(names=["a", "b"])), [[0], [0, 1]] * 4))
+    message = r"has no column with one label for each image\. .* labels \((List|Sequence)\)"
     with pytest.raises(DataError, match=message):
         load(saved(tmp_path, data))
 

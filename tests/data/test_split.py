@@ -84,15 +84,6 @@ def test_a_class_of_two_large_groups_gets_the_smaller_one_for_testing() -> None:
     assert split(labels, groups, 0.1, 0, seed=0).tolist() == [TRAIN] * 5 + [TEST] * 4
 
 
-def test_unlabelled_images_and_their_groups_go_to_training() -> None:
-    labels = np.array([0, 0, 0, 0, -1, -1], np.int64)
-    groups = np.array([0, 1, 2, 3, 3, 4])
-    for seed in range(10):
-        parts = split(labels, groups, test=2, validation=0, seed=seed)
-        assert not parts[3:].any()
-        assert (parts == TEST).sum() == 2
-
-
 def test_the_same_seed_gives_the_same_split() -> None:
     labels, groups = numbers(50, 40), np.arange(90)
     first = split(labels, groups, 0.2, 0.2, seed=5)

@@ -11,9 +11,11 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from condvae.data.packing import making
 from condvae.data.readers.columns import IMAGE_NAMES, LABEL_NAMES, SPLIT_NAMES
 from condvae.data.readers.parquet_file import ROWS_AT_ONCE, ParquetPictures
 from condvae.data.readers.table import load
+from condvae.data.sources import load_data
 from condvae.errors import EXTRAS, ConfigError, DataError, MissingExtraError
 from tests.data.own_data import level, png, put, table
 
@@ -341,6 +343,23 @@ def test_damaged_parquet(tmp_path: Path, part: str) -> None:
     path.write_bytes({"nothing": b"", "end": content[:-30]}.get(part, bytes(content)))
     with pytest.raises(DataError, match=r"Cannot read .*t\.parquet as a parquet file: .+\. Copy or write it again"):
         level(load(str(path)).pictures, 0)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_damaged_rows_are_said_by_any_number_of_processes(
+    tmp_path: Path, processes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONDVAE_DATA", str(tmp_path / "cache"))
+    monkeypatch.setattr(making, "cpus", lambda: processes)
+    path = tmp_path / "t.parquet"
+    made = pyarrow.table({"image": [png(index) for index in range(100)], "label": ["a"] * 100})
+    pyarrow.parquet.write_table(made, path, row_group_size=20, compression="none")
+    content = bytearray(path.read_bytes())
+    start = pyarrow.parquet.ParquetFile(path).metadata.row_group(3).column(0).data_page_offset
+    content[start : start + 40] = bytes(40)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"Cannot read .*t\.parquet as a parquet file: .+\. Copy or write it again"):
+        load_data(f"table:{path}")
 
 
 def test_parquet_without_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,6 +130,22 @@ def test_settings_of_the_user_win() -> None:
     assert not any(name in " ".join(sentences) for name in given)
 
 
+def test_the_network_that_the_rules_choose_may_be_named() -> None:
+    data = made(300, (1, 100, 100))
+    assert chosen(data, given=("model.network",)) == chosen(data)
+    mlp = replace(BASE, model=replace(BASE.model, network="mlp"))
+    config, sentences = auto(data, mlp, ("model.network",))
+    assert config.model.encoder == (512, 256)
+    assert "Network mlp, as you chose: model.encoder [512, 256], model.decoder [256, 512]." in sentences
+    assert "model.encoder" not in " ".join(sentences[2:])
+
+
+def test_images_for_validation_that_the_source_has_are_not_held_out_of_an_epoch() -> None:
+    data = made(3000, (1, 10, 10))
+    config = chosen(replace(data, validation=data.test))
+    assert 0.97 * 4000 <= config.trainer["max_epochs"] * (3000 / config.training.batch_size) <= 4000
+
+
 def test_every_choice_is_said_once_with_its_reason() -> None:
     data = made(30, (3, 100, 90), 3)
     config, (first, *sentences) = auto(data, BASE)

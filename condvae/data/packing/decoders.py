@@ -48,7 +48,7 @@ class Decoders:
 
         Raises:
             OSError: rows cannot be written.
-            DataError: a process ended.
+            DataError: a process ended, or the file that has the pictures is damaged.
         """
         if not self.processes:
             yield from self._run_here(plan, file, spans)
@@ -91,6 +91,8 @@ class Decoders:
                 "of memory. Run the command again, and it continues from there. If it ends again, one of these "
                 "pictures is the cause: remove it."
             ) from error
+        if isinstance(answer, DataError):
+            raise answer
         if isinstance(answer, Refused):
             raise OSError(*answer)
         return answer

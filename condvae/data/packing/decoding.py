@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from condvae.data.pictures import eight_bit, fitted, has_no_colour, open_errors, planes, reason
+from condvae.errors import DataError
 
 if TYPE_CHECKING:
     from condvae.data.listing import Pictures
@@ -84,6 +85,7 @@ def decode(pictures: "Pictures", plan: Plan, file: Path, span: Span) -> Found:
 
     Raises:
         OSError: the rows cannot be written.
+        DataError: the file that has the pictures is damaged.
     """
     found, rows = Found(), []
     channels, resize, all_grey = plan.channels, plan.resize, plan.all_grey
@@ -125,7 +127,9 @@ def serve() -> None:
         while True:
             plan, file, span = pickle.load(asked)
             try:
-                answer: Found | Refused = decode(pictures, plan, file, span)
+                answer: Found | Refused | DataError = decode(pictures, plan, file, span)
+            except DataError as error:
+                answer = error
             except OSError as error:
                 answer = Refused(error.errno or 0, error.strerror or str(error))
             pickle.dump(answer, answers)

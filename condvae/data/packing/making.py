@@ -25,7 +25,7 @@ from condvae.files import storing, write_text
 from condvae.progress import announce, progress
 
 LOCK, DESCRIPTION = "lock", "description.json"
-FORMAT = 2  # of all files in the folder of a pack
+FORMAT = 3  # of all files in the folder of a pack
 MOST_AT_ONCE, FEWEST_AT_ONCE, ROUNDS = 512, 8, 8  # pictures that a process is given; rounds until all are done
 BYTES_AT_ONCE = 1 << 24  # of images that a process keeps before it writes them
 FEW = 32  # pictures for which a further process is not worth its start

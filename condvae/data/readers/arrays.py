@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from condvae.data.listing import Listing
+from condvae.data.listing import Listing, file_stamp
 from condvae.data.readers import columns, stored_array
 from condvae.data.readers.columns import Cell, Table
 from condvae.data.readers.names import first_ten
@@ -60,11 +60,11 @@ class ArrayPictures:
 
     def stamps(self) -> Iterable[str]:
         if isinstance(self.images, StoredArray):
-            found = self.images.path.stat()
-            stamp = f"{self.images.path.name} {found.st_size} {found.st_mtime_ns}"
+            stamp = file_stamp(self.images.path)
             yield from (f"{stamp} {index}" for index in range(len(self)))
         else:
-            yield from (sha256(np.asarray(image).tobytes()).hexdigest() for image in self.images)
+            kind = f"{self.images.dtype} {self.images.shape} {self.channels_first}"
+            yield from (f"{kind} {sha256(np.asarray(image).tobytes()).hexdigest()}" for image in self.images)
 
 
 def load(argument: str) -> Listing:

@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from condvae.data.listing import Listing
+from condvae.data.listing import Listing, file_stamp
 from condvae.data.pictures import PictureError, opened
 from condvae.data.readers import columns
 from condvae.data.readers.columns import LABEL_NAMES, Cell, Table, find_column
@@ -105,8 +105,7 @@ class HubPictures:
 
     def stamps(self) -> Iterable[str]:
         for name, split in zip(self.names, self.splits, strict=True):
-            files = [Path(file["filename"]) for file in split.cache_files]
-            found = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+            found = [file_stamp(file["filename"]) for file in split.cache_files]
             stamp = hashlib.sha256(repr((name, self.column, found)).encode()).hexdigest()[:16]
             yield from (f"{stamp} {row}" for row in range(len(split)))
 
@@ -227,14 +226,16 @@ def _image_column(source: str, features: Mapping[str, Any]) -> str:
 
 
 def _label_column(source: str, features: Mapping[str, Any]) -> str:
-    from datasets import ClassLabel
+    from datasets import ClassLabel, Value
 
     classes = [name for name, feature in features.items() if isinstance(feature, ClassLabel)]
-    found = find_column(classes, LABELS) or (classes[0] if classes else find_column(features, LABELS))
+    others = [name for name, feature in features.items() if isinstance(feature, Value)]
+    found = find_column(classes, LABELS) or (classes[0] if classes else find_column(others, LABELS))
     if found is None:
         raise DataError(
-            f"{source} has no column of labels. Its columns are {_described(features)}. One of them must have the type "
-            f"ClassLabel, or be called {', '.join(LABELS[:-1])} or {LABELS[-1]}."
+            f"{source} has no column with one label for each image. Its columns are {_described(features)}. One of "
+            f"them must have the type ClassLabel, or have texts or numbers (Value) and be called "
+            f"{', '.join(LABELS[:-1])} or {LABELS[-1]}."
         )
     if len(classes) > 1:
         others = [name for name in classes if name != found]

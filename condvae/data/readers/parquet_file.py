@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from condvae.data.listing import file_stamp
 from condvae.data.readers.columns import Cell, Table, check_header
 from condvae.data.readers.names import composed
 from condvae.errors import DataError, require_extra
@@ -151,9 +152,8 @@ class ParquetPictures:
         return True
 
     def stamps(self) -> Iterable[str]:
-        found = self.path.stat()
-        for index in range(len(self)):
-            yield f"{self.path.name} {found.st_size} {found.st_mtime_ns} {self.column} {index}"
+        stamp = f"{file_stamp(self.path)} {self.column}"
+        return (f"{stamp} {index}" for index in range(len(self)))
 
 
 def _is_bytes(kind: Any) -> bool:
