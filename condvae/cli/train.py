@@ -2,7 +2,7 @@
 
 import json
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from itertools import takewhile
 from pathlib import Path
@@ -154,7 +154,7 @@ def _in_full(argv: Sequence[str]) -> list[str]:
             words = list(takewhile(lambda word: not word.startswith("--"), rest))
             rest = rest[len(words) :]
             is_list = words and words[0].startswith("[")
-            quoted = [json.dumps(word) if lists[option] is str else word for word in words]
+            quoted = [json.dumps(word, ensure_ascii=False) if lists[option] is str else word for word in words]
             found += words if is_list else [f"[{', '.join(quoted)}]"]
     return found
 
@@ -220,14 +220,18 @@ def _lengths() -> set[str]:
     return {f"trainer.{name}" for name in DECIDED}
 
 
-def _require_own_length(given: Collection[str]) -> None:
+def _require_own_length(given: Mapping[str, Any]) -> None:
     """--minutes finds the length of a training, which therefore cannot be given."""
+    from condvae.training.plan import require_minutes
+
     others = [f"--{name}" for name in given if name == "resume" or name in _lengths() | {"training.checkpoint_every"}]
     if "minutes" in given and others:
         raise ConfigError(
             f"--minutes chooses the length of a new training, so {', '.join(others)} cannot be given. Leave one "
             "of them out."
         )
+    if "minutes" in given:
+        require_minutes(given["minutes"])
 
 
 def _require_same(base: Any, config: Any, settings: dict[str, Any]) -> None:

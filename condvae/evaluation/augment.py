@@ -14,17 +14,17 @@ from torch import Tensor
 from condvae.errors import InputError
 from condvae.evaluation.filling import Filled, Options, chosen_classes, missing_images
 from condvae.evaluation.judge import Judge
-from condvae.evaluation.layouts import DRAWS, FILE, IS_GENERATED, LABEL, Layout, Row, layout_of, write_rows
+from condvae.evaluation.layouts import DRAWS, FILE, IS_GENERATED, LABEL, RECORD, Layout, Row, layout_of, write_rows
 from condvae.evaluation.protocol import sample_rows
 from condvae.evaluation.study import Study
-from condvae.files import sha256, storing, write_text
+from condvae.files import require_empty, sha256, storing, write_text
 from condvae.images import png, unit
 from condvae.inference.batched import MIXTURE, draw_pixels, prior_module, require_seed
 from condvae.inference.pictures import Arrays
-from condvae.inference.shards import Job
+from condvae.inference.shards import Job, record_of
 from condvae.seeds import derived_seed, seeded
 
-RECORD, README = "generated.csv", "README.md"
+README = "README.md"
 SHARD_IMAGES, SHARD_BYTES = 1000, 8 * 2**20
 MOST_DRAWS = 50  # of one image, until the judge takes it for its class
 VECTORS, PIXELS = 1, 2  # distinguish the seeds of latent vectors and of pixels
@@ -64,6 +64,13 @@ class _Work:
         self.study, self.out, self.options = study, out, options
         if out.suffix == ".npz":
             raise InputError(f"--out must be a folder, got {out}.")
+        if not record_of(out).exists():
+            require_empty(out)
+        for name in {DRAWS, IS_GENERATED} & set(study.config.model.conditions):
+            raise InputError(
+                f"The model has a condition '{name}', and {RECORD} has a column of this name for something else. Give "
+                "the attribute another name in the data, and train again."
+            )
         require_seed(options.seed)
         if options.prior != MIXTURE:  # that of the run is fitted if it is not there
             prior_module(study.model, options.prior)

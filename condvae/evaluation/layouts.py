@@ -11,16 +11,17 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from condvae.data.readers.columns import IMAGE_NAMES, LABEL_NAMES, SPLIT_NAMES, find_column
+from condvae.data.readers.columns import LABEL_NAMES, SPLIT_NAMES, find_column, need_column
 from condvae.data.readers.csv_file import read_csv
-from condvae.data.readers.folder import METADATA
-from condvae.data.readers.names import part_of
+from condvae.data.readers.folder import METADATA, places_of
+from condvae.data.readers.names import composed
 from condvae.data.readers.parquet_file import read_parquet
-from condvae.data.readers.table import PARQUET_SUFFIXES
+from condvae.data.readers.table import PARQUET_SUFFIXES, image_column
+from condvae.data.readers.tree import Tree
 from condvae.files import replacing, write_text
 from condvae.images import read_image
 
-IMAGES = "images"
+IMAGES, RECORD = "images", "generated.csv"
 FILE, LABEL, IS_GENERATED, DRAWS = "file_name", "label", "generated", "draws"  # columns of the record of all images
 NO_FILE_NAME = set('/\\:*?"<>|%') | {chr(code) for code in range(32)}
 Row = Mapping[str, str]
@@ -116,14 +117,14 @@ def layout_of(source: str, classes: Sequence[str]) -> Layout:
     kind, _, argument = source.partition(":")
     path = Path(argument)
     if kind == "table" and path.is_file():
-        return _table(path, f"{path.stem}.csv")
+        return _table(path, f"{path.stem}.csv" if path.stem != Path(RECORD).stem else "table.csv")
     if kind == "folder" and path.is_dir():
-        train = next((one.name for one in sorted(path.iterdir()) if one.is_dir() and part_of(one.name) == "train"), "")
-        for place in ("", train):
-            if (path / place / METADATA).is_file():
-                return _table(path / place / METADATA, posixpath.join(place, METADATA))
-        has_classes = train and any(one.is_dir() for one in (path / train).iterdir())
-        return ClassFolders(train if has_classes else "", tuple(classes))
+        tree = Tree(path)
+        place = next((place for place, part in places_of(tree).items() if part == "train"), "")
+        if tree.has(posixpath.join(place, METADATA)):
+            return _table(path / place / METADATA, posixpath.join(place, METADATA))
+        known = {composed(posixpath.basename(folder)) for folder in tree.look(place)[0]}
+        return ClassFolders(place, tuple(label if label in known else folder_name(label) for label in classes))
     return (Archive if kind == "arrays" else ClassFolders)("", tuple(map(folder_name, classes)))
 
 
@@ -158,9 +159,8 @@ def _table(path: Path, file: str) -> Table:
         table, pictures = read_parquet(path)
     else:
         table, pictures = read_csv(path), ()
-    image = find_column(pictures, IMAGE_NAMES) or next(iter(pictures), None)
-    image = image or find_column(table.columns, IMAGE_NAMES) or FILE
-    label = find_column(table.columns, LABEL_NAMES) or LABEL
+    image = image_column(table, pictures)
+    label = need_column(path, table.columns, LABEL_NAMES, "labels")
     split = find_column(table.columns, SPLIT_NAMES)
     others = tuple(name for name in table.columns if name not in (image, label, split))
     return Table(file, image, label, split, others)

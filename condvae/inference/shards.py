@@ -18,6 +18,11 @@ from condvae.inference.pictures import Arrays
 from condvae.progress import progress
 
 
+def record_of(out: Path) -> Path:
+    """The JSON file with the settings of a job and the number of finished items."""
+    return out.with_suffix(".json") if out.suffix == ".npz" else out / "made.json"
+
+
 @dataclass(frozen=True)
 class Job:
     """Files that are made shard by shard.
@@ -40,11 +45,6 @@ class Job:
     def is_archive(self) -> bool:
         """Whether the output is one or several .npz files, rather than a folder."""
         return self.out.suffix == ".npz"
-
-    @property
-    def record(self) -> Path:
-        """The JSON file with the settings and the number of finished items."""
-        return self.out.with_suffix(".json") if self.is_archive else self.out / "made.json"
 
     def do(self, make: Callable[[int, int], Arrays], write: Callable[[int, Arrays], None]) -> None:
         """Make and write every shard that is not there yet.
@@ -73,7 +73,7 @@ class Job:
             np.savez(file, **arrays)  # type: ignore[arg-type]
 
     def _write_record(self, done: int) -> None:
-        write_text(self.record, json.dumps({**self._made(), "done": done}, indent=1) + "\n")
+        write_text(record_of(self.out), json.dumps({**self._made(), "done": done}, indent=1) + "\n")
 
     def _made(self) -> dict[str, Any]:
         return {**self.settings, "images": self.total}
@@ -84,21 +84,22 @@ class Job:
         return self.out.with_name(f"{self.out.stem}-{start // self.shard:05d}.npz")
 
     def _done(self) -> int:
-        if not self.record.exists():
+        record = record_of(self.out)
+        if not record.exists():
             numbered = [self._file(start) for start in range(0, self.total, self.shard)]
             for path in {self.out, *numbered} if self.is_archive else {self.out}:
                 require_empty(path)
             return 0
         try:
-            before = json.loads(self.record.read_text("utf-8"))
+            before = json.loads(record.read_text("utf-8"))
             done = int(before.pop("done"))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StorageError(f"{self.record} cannot be read ({error!r}). Choose another --out.") from error
+            raise StorageError(f"{record} cannot be read ({error!r}). Choose another --out.") from error
         now = self._made()
         for name in {**before, **now}:
             if before.get(name) != now.get(name):
                 raise StorageError(
-                    f"{self.record} says that the files there were made with {name} = {before.get(name)!r}, not "
+                    f"{record} says that the files there were made with {name} = {before.get(name)!r}, not "
                     f"{now.get(name)!r}. Choose another --out."
                 )
         shards = range(0, done, self.shard) if self.is_archive else ()

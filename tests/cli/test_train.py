@@ -77,6 +77,11 @@ def test_words_after_a_list_and_the_short_name_of_the_source_are_written_in_full
     ]  # fmt: skip
 
 
+def test_words_of_a_list_may_have_any_letters() -> None:
+    given = _in_full(["--data.class_names", "😀", "고양이", "a: b"])
+    assert settings_parser(given).parse_args(given).data.class_names == ("😀", "고양이", "a: b")
+
+
 @pytest.mark.parametrize(
     ("options", "recipe"),
     [

@@ -116,6 +116,12 @@ def test_attributes_that_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixt
     assert said[1].startswith(f"Leaving out the column 'hash' of {tmp_path / 't.csv'}")
 
 
+def test_a_cell_of_spaces_is_empty(tmp_path: Path) -> None:
+    put(tmp_path, "1.png")
+    with pytest.raises(DataError, match=r"the attribute 'size' is empty in line 3"):
+        load(str(table(tmp_path, "path,label,size\n1.png,a,1.5\n1.png,a, \n", "t.csv")))
+
+
 BAD = {
     "header": ("file_name,label\n", r"t\.csv has a header only\. It needs a header and a row per image"),
     "empty": ("\n \n", r"t\.csv has no content"),

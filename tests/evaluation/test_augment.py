@@ -255,7 +255,7 @@ def test_what_is_not_possible_of_a_model_or_a_folder(bars: Dataset, study: Study
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
     with pytest.raises(StorageError, match="exists and is not empty"):
-        augment(study, tmp_path / "mine")
+        augment(study, tmp_path / "mine", Options(judged=True))  # before a judge is trained
     assert sorted(files(tmp_path / "mine")) == ["notes.txt"]
     data = uneven(bars)
     some = Dataset(data.source, data.train.take(np.flatnonzero(data.train.labels != 1)), data.test)

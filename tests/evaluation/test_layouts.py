@@ -33,6 +33,12 @@ def test_folders(paths: tuple[str, ...], place: str, tmp_path: Path) -> None:
     assert layout.path(1, "x.png") == (f"{place}/dog/x.png" if place else "dog/x.png")
 
 
+def test_hidden_folders_and_names_that_no_folder_has(tmp_path: Path) -> None:
+    put(tmp_path, "train/1.png", "train/.cache/1.png", "100%/1.png")
+    layout = layout_of(f"folder:{tmp_path}", ("train", "100%", "dog/wolf"))
+    assert layout == ClassFolders("", ("train", "100%", "dog%2Fwolf"))
+
+
 @pytest.mark.parametrize("place", ["", "train"])
 def test_a_metadata_file(place: str, tmp_path: Path) -> None:
     table(tmp_path / place, "file_name,label,size\n1.png,cat,3\n", pictures=("1.png",))
@@ -45,6 +51,12 @@ def test_a_metadata_file(place: str, tmp_path: Path) -> None:
 def test_a_table(tmp_path: Path) -> None:
     path = table(tmp_path, "Path\tTarget\tSubset\n1.png\tcat\ttrain\n", "cats.tsv", ("1.png",))
     assert layout_of(f"table:{path}", CLASSES) == Table("cats.csv", "Path", "Target", "Subset", ())
+
+
+def test_a_table_with_the_name_of_the_record(tmp_path: Path) -> None:
+    path = table(tmp_path, "path,label\n1.png,cat\n", "generated.csv", ("1.png",))
+    assert layout_of(f"table:{path}", CLASSES).path(0, "x.png") == "images/x.png"
+    assert layout_of(f"table:{path}", CLASSES) == Table("table.csv", "path", "label", None, ())
 
 
 def test_a_parquet_file(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def test_the_last_epoch_has_a_checkpoint_a_row_and_a_line_of_its_own(
         ),
         (["--minutes", 1, "--trainer.max_steps", 3], "so --trainer.max_steps cannot be given"),
         (["--minutes", 1, "--resume", "pretrained"], "the length of a new training, so --resume cannot be given"),
-        (["--minutes", 0], "--minutes must be more than 0, got 0"),
+        (["--data", "folder:missing", "--minutes", 0], "--minutes must be more than 0, got 0"),
     ],
 )
 def test_mistakes(options: list, message: str, tmp_path: Path, command: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

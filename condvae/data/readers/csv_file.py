@@ -28,7 +28,7 @@ def read_csv(path: Path) -> Table:
     try:
         for row in reader:
             if any(cell.strip() for cell in row):
-                rows.append(row)
+                rows.append([cell if cell.strip() else "" for cell in row])
                 numbers.append(start)
             start = reader.line_num + 1
     except csv.Error as error:

@@ -85,7 +85,7 @@ def _listing(tree: Tree) -> Listing:
     if not everything:
         raise DataError(f"There are no images in {root}. Check the path, or put images into it.")
     folders, _ = tree.look("")
-    places = _places(tree, folders)
+    places = places_of(tree)
     with_table = [place for place in places if tree.has(posixpath.join(place, METADATA))]
     if with_table and len(with_table) < len(places):
         without = [place for place in places if place not in with_table]
@@ -107,7 +107,7 @@ def _listing(tree: Tree) -> Listing:
     return Listing(f"folder:{root}", Files(root, found.paths), found.labels, found.parts, filled)
 
 
-def _places(tree: Tree, folders: Sequence[str]) -> dict[str, str]:
+def places_of(tree: Tree) -> dict[str, str]:
     """The folders that have classes or a table in them, each with its part: the root, or train, validation and test.
 
     A folder `train` beside classes such as `car` is a class, if it has neither folders nor a table in it.
@@ -115,7 +115,7 @@ def _places(tree: Tree, folders: Sequence[str]) -> dict[str, str]:
     Raises:
         DataError: two folders are for the same part.
     """
-    named = [(part, folder) for folder in folders if (part := part_of(folder))]
+    named = [(part, folder) for folder in tree.look("")[0] if (part := part_of(folder))]
     (train,) = [folder for part, folder in named if part == "train"][:1] or [""]
     if tree.has(METADATA) or not train:
         return {"": ""}

@@ -49,9 +49,7 @@ def load(argument: str) -> Listing:
         table = read_csv(path)
     else:
         table, with_pictures = read_parquet(path)
-    image = find_column(with_pictures, IMAGE_NAMES) or (with_pictures[0] if len(with_pictures) == 1 else None)
-    if image is None:
-        image = need_column(path, (*with_pictures, *table.columns), IMAGE_NAMES, "pictures")
+    image = image_column(table, with_pictures)
     label = need_column(path, table.columns, LABEL_NAMES, "labels")
     split = find_column(table.columns, SPLIT_NAMES)
     found = labels(table, label)
@@ -64,6 +62,20 @@ def load(argument: str) -> Listing:
         columns=attributes([table], {image, label, split}),
         classes=tuple(name for name in table.classes.get(label, ()) if name in used),
     )
+
+
+def image_column(table: Table, with_pictures: Sequence[str] = ()) -> str:
+    """The column of the pictures.
+
+    Args:
+        table: the columns without pictures.
+        with_pictures: columns of bytes.
+
+    Raises:
+        DataError: there is none.
+    """
+    found = find_column(with_pictures, IMAGE_NAMES) or (with_pictures[0] if len(with_pictures) == 1 else None)
+    return found or need_column(table.path, (*with_pictures, *table.columns), IMAGE_NAMES, "pictures")
 
 
 def _check_file(path: Path) -> None:
