@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from condvae.cli.options import Command, add_out
+from condvae.cli.options import Command, add_out, add_source, source_of
 
 if TYPE_CHECKING:
     from condvae.data.check import Check
@@ -12,12 +12,7 @@ LISTED = 10  # cases of a finding that are printed
 
 
 def _options(parser: ArgumentParser) -> None:
-    from condvae.data.sources import source_help
-
-    parser.add_argument("source", metavar="SOURCE", help=source_help())
-    parser.add_argument(
-        "--unlabelled", metavar="NAME", default="", help="name of a folder with images that have no label"
-    )
+    add_source(parser, is_split=False)
     add_out(parser, "HTML file with pictures, such as check.html (default: text only)")
 
 
@@ -28,12 +23,11 @@ def check(arguments: Namespace) -> None:
 
     Example: condvae data check folder:photos --out check.html
     """
-    from condvae.config import DataConfig
     from condvae.data.check import check
     from condvae.data.sources import open_source
     from condvae.errors import DataError
 
-    options = DataConfig(arguments.source, unlabelled=arguments.unlabelled)
+    options = source_of(arguments)
     found = check(open_source(options.source), options)
     _print(found)
     if arguments.out:

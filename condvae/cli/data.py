@@ -3,16 +3,10 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from condvae.cli.options import Command, add_out
+from condvae.cli.options import Command, add_out, add_source, source_of
 
 SHOWN = 10  # images of each class on the contact sheet
 MEBIBYTE = 1 << 20
-
-
-def _fetch_options(parser: ArgumentParser) -> None:
-    from condvae.data.sources import source_help
-
-    parser.add_argument("source", metavar="SOURCE", help=source_help())
 
 
 def fetch(arguments: Namespace) -> None:
@@ -22,12 +16,12 @@ def fetch(arguments: Namespace) -> None:
     """
     from condvae.data.sources import load_data
 
-    data = load_data(arguments.source)
+    data = load_data(source_of(arguments))
     print(f"{data.source}: {len(data.train):,} training and {len(data.test):,} test images are available.")
 
 
 def _info_options(parser: ArgumentParser) -> None:
-    _fetch_options(parser)
+    add_source(parser)
     add_out(parser, f"contact sheet, {SHOWN} images of each class (default: SOURCE.png)")
 
 
@@ -40,7 +34,7 @@ def info(arguments: Namespace) -> None:
     from condvae.files import write_bytes
     from condvae.images import class_sheet, png
 
-    data = load_data(arguments.source)
+    data = load_data(source_of(arguments))
     parts = {"train": data.train, "validation": data.validation, "test": data.test}
     present = {name: part for name, part in parts.items() if part is not None}
     for name, part in present.items():
@@ -72,7 +66,7 @@ def clear(arguments: Namespace) -> None:
 
 
 COMMANDS = (
-    Command("data fetch", _fetch_options, fetch),
+    Command("data fetch", add_source, fetch),
     Command("data info", _info_options, info),
     Command("data clear", lambda parser: None, clear),
 )

@@ -1,13 +1,17 @@
 """What the parsers of several commands share: lazily filled parsers, and options that several commands have."""
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import dedent
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from condvae.errors import ConfigError, require_extra
 
+if TYPE_CHECKING:
+    from condvae.config import DataConfig
+
+DATA = "data."  # begins the names of options of data sources, here and in `condvae train`
 # Old spellings of options, with what to write now.
 RENAMED = {
     "--mixture": "--prior mixture",
@@ -110,6 +114,49 @@ def add_run(parser: ArgumentParser) -> None:
     """Add RUN, a run folder or "pretrained"."""
     text = "folder of a finished run, such as runs/paper, or pretrained for the model that ships with condvae"
     parser.add_argument("run_folder", metavar="RUN", help=text)
+
+
+def add_source(parser: ArgumentParser, is_split: bool = True) -> None:
+    """Add SOURCE, a data source, and the options that decide what becomes of it. `source_of` reads them.
+
+    Args:
+        parser: the parser of a command.
+        is_split: whether the command splits the data and numbers its classes.
+    """
+    from condvae.config import COLOR_MODES, RESIZES
+    from condvae.data.sources import source_help
+
+    parser.add_argument("source", metavar="SOURCE", help=source_help())
+    group = parser.add_argument_group("how the images are prepared, as in 'condvae train'")
+    size = {"nargs": 2, "type": int, "metavar": ("HEIGHT", "WIDTH")}
+    options: dict[str, dict[str, Any]] = {
+        "image_size": {**size, "help": "in pixels (default: it follows from the pictures)"},
+        "color_mode": {"choices": COLOR_MODES, "help": "grey or colour (default: auto)"},
+        "resize": {"choices": RESIZES, "help": "what happens to a picture with another aspect ratio (default: crop)"},
+        "unlabelled": {"metavar": "NAME", "help": "name of a folder with images that have no label"},
+        "skip_damaged": {"choices": ("true", "false"), "help": "leave out files that cannot be read (default: false)"},
+    }
+    if is_split:
+        options |= {
+            "test_split": {"type": float, "help": "share of images that become test images (default: 0.1)"},
+            "seed": {"type": int, "help": "seed of the split (default: 0)"},
+            "class_names": {"nargs": "+", "metavar": "NAME", "help": "the classes in their order"},
+        }
+    for name, settings in options.items():
+        group.add_argument(f"--{DATA}{name}", default=SUPPRESS, **settings)
+
+
+def source_of(arguments: Namespace) -> "DataConfig":
+    """The data source of a command, with its options.
+
+    Raises:
+        ConfigError: an option is not possible.
+    """
+    from condvae.config import DataConfig
+
+    given = {name.removeprefix(DATA): value for name, value in vars(arguments).items() if name.startswith(DATA)}
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    return DataConfig(arguments.source, **{**given, "skip_damaged": given.get("skip_damaged") == "true"})
 
 
 def add_label(parser: ArgumentParser, text: str) -> None:

@@ -38,7 +38,7 @@ class Parts(NamedTuple):
 
 def build(listing: Listing, options: DataConfig) -> Parts:
     """Decode the pictures of a listing, number their classes, and split them. `Dataset.from_listing` says the rest."""
-    packed = pack(listing.pictures, options)
+    packed = pack(listing.pictures, replace(options, source=listing.source))
     labels = listing.labels_of(packed.kept, options.unlabelled)
     is_labelled = np.array([label is not None for label in labels])
     if options.unlabelled and is_labelled.all():

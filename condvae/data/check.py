@@ -79,15 +79,15 @@ def check(source: Listing | Dataset, options: DataConfig) -> Check:
 
     Args:
         source: what the source has.
-        options: how its images are prepared. `test_split`, `validation_split` and `class_names` are not used.
+        options: how its images are prepared. How they are split, and the names of classes, are not used.
 
     Raises:
-        ConfigError: there is no folder of the name `options.unlabelled`.
+        ConfigError: an option does not fit the source.
         DataError: no picture can be read.
         MissingExtraError: ImageHash is not installed.
         StorageError: the cache cannot be written.
     """
-    contents = of_listing(source, options) if isinstance(source, Listing) else of_dataset(source)
+    contents = of_listing(source, options) if isinstance(source, Listing) else of_dataset(source.refitted(options))
     findings = [
         *_about_files(contents),
         *_about_parts(contents),

@@ -151,8 +151,6 @@ class Dataset:
             held[np.random.default_rng(seed).permutation(len(self.train))[:count]] = True
         else:
             held = split_images(self.train.labels, self.train.groups, 0, count, seed) == VALIDATION
-        if not held.any():
-            return self
         train, validation = (self.train.select(np.flatnonzero(chosen)) for chosen in (~held, held))
         parts = {"train": train.counts(), "validation": validation.counts(), "test": self.test.counts()}
         record = {**self.record, "images": parts} if self.record else {}

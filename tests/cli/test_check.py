@@ -52,9 +52,22 @@ def test_ten_cases_are_printed(tmp_path: Path, command: Cli) -> None:
 
 def test_images_without_a_label(tmp_path: Path, command: Cli) -> None:
     root = folder(tmp_path / "set", cat=range(20), more=range(50, 53))
-    output = command("data", "check", f"folder:{root}", "--unlabelled", "more")
+    output = command("data", "check", f"folder:{root}", "--data.unlabelled", "more")
     assert "\ncat           20\n" in output
     assert "without a label: 3\n" in output
+
+
+def test_the_options_of_training(tmp_path: Path, command: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = folder(tmp_path / "set", cat=range(20), dog=range(20, 40))
+    (root / "cat" / "damaged.png").write_bytes(b"no picture")
+    assert "--data.skip_damaged true" in command.fails("data", "info", f"folder:{root}")
+    size = ["--data.image_size", 12, 10, "--data.color_mode", "rgb"]
+    split = ["--data.skip_damaged", "true", "--data.test_split", 0.5, "--data.class_names", "dog", "cat"]
+    output = command("data", "info", f"folder:{root}", *size, *split)
+    assert "train: 20 images, (C, H, W) = (3, 12, 10)" in output
+    assert output.index("dog") < output.index("cat")
+    assert "data.unlabelled must be empty" in command.fails("data", "check", "digits", "--data.unlabelled", "none")
 
 
 def test_a_source_that_is_not_there(tmp_path: Path, command: Cli) -> None:

@@ -45,7 +45,7 @@ def _measure(study: Study, _: Protocol) -> Labels:
     suspects = (own < IMPROBABLE) & ~unusual[known]
     other = judgement.likely[known] != torch.from_numpy(part.labels)[known]
     missing = len(part) - len(own)
-    rest = f" {missing:,} images are the only ones of their class in the source and are left out." if missing else ""
+    rest = f" {missing:,} images are left out, because the other half has no image of their class." if missing else ""
     how = (
         "Each half of the training images is judged by a model that was trained on the other half with the settings of "
         "the run. Labels have their frequencies in that half."
