@@ -105,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     options = _options(argv)
     tables: dict[str, list[dict[str, Any]]] = {}
     measured: dict[str, Any] = {}
-    source = load_data(options.data)
+    source = replace(load_data(options.data), source=options.data)  # without the path of this machine
     for seed in range(options.models):
         data = long_tailed(source, options.largest, options.imbalance, seed) if options.imbalance else source
         path = options.out / f"augmentation-{data.source.replace(':', '-').replace('/', '-')}-{seed}"
