@@ -42,7 +42,8 @@ def check(arguments: Namespace) -> None:
 
 
 def _print(found: "Check") -> None:
-    print(f"{found.source}: {len(found.labels):,} images in {len(found.classes):,} class(es)")
+    classes = "1 class" if len(found.classes) == 1 else f"{len(found.classes):,} classes"
+    print(f"{found.source}: {len(found.labels):,} images in {classes}")
     if found.unlabelled:
         print(f"without a label: {found.unlabelled:,}")
     for title, counted in (("height x width", found.sizes), ("pixels", found.modes)):

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from PIL import Image
 
@@ -14,7 +14,15 @@ PARTS = ("train", "validation", "test")
 
 
 class Pictures(Protocol):
-    """Pictures of any size and mode, not yet decoded. They are pickled once for each process that decodes."""
+    """Pictures of any size and mode, not yet decoded. They are pickled once for each process that decodes.
+
+    Attributes:
+        in_memory: whether a pickle has the pictures themselves. Then this process decodes them, because each further
+            one would need as much memory.
+    """
+
+    @property
+    def in_memory(self) -> bool: ...
 
     def __len__(self) -> int: ...
 
@@ -73,6 +81,8 @@ class Files:
         folder: the folder of the source, absolute.
         paths: the path of each file below the folder.
     """
+
+    in_memory: ClassVar[bool] = False
 
     folder: Path
     paths: Sequence[str]

@@ -17,7 +17,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nothing_is_wrong(tmp_path: Path, command: Cli) -> None:
     root = folder(tmp_path / "set", cat=range(20), dog=range(100, 121))
     output = command("data", "check", f"folder:{root}")
-    assert f"folder:{root}: 41 images in 2 class(es)\n" in output
+    assert f"folder:{root}: 41 images in 2 classes\n" in output
     assert "height x width: 24 x 32 (41)\npixels: colour (41)\n" in output
     assert "class     images\ncat           20\ndog           21\n" in output
     assert output.endswith("Nothing is wrong.\n")

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from condvae.data.dataset import Dataset
 from condvae.data.listing import Listing
+from condvae.data.packing import decoders, making
 from condvae.data.readers.arrays import listing_of, load
 from condvae.errors import ConfigError, DataError
 
@@ -120,6 +122,15 @@ def test_stamps_of_arrays_in_memory_follow_from_type_and_shape() -> None:
     others = [images, images.astype(bool), images.reshape(6, 4, 4, 3), images.reshape(6, 6, 8)]
     stamps = [next(iter(listing_of(one, LABELS, {}, None, "made").pictures.stamps())) for one in others]
     assert len(set(stamps)) == len(others)
+
+
+def test_arrays_in_memory_are_not_copied_to_other_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONDVAE_DATA", str(tmp_path))
+    monkeypatch.setattr(making, "cpus", lambda: 4)
+    monkeypatch.setattr(decoders, "_start", lambda: pytest.fail("a process was started"))
+    images = np.random.default_rng(0).integers(0, 256, (200, 5, 7), dtype=np.uint8)
+    data = Dataset.from_arrays(images, np.arange(200) % 2)
+    assert len(data.train) + len(data.test) == 200
 
 
 def test_stamps_of_arrays_in_memory_follow_from_their_pixels() -> None:

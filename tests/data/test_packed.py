@@ -465,6 +465,7 @@ class Deadly:
     """Pictures of which one ends the process that decodes it."""
 
     files: Files
+    in_memory = False
 
     def __len__(self) -> int:
         return len(self.files)

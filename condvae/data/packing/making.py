@@ -44,7 +44,7 @@ def make(folder: Path, pictures: Pictures, options: DataConfig) -> None:
     left = sum(stop - start for start, stop in journal.gaps())
     try:
         with storing(folder / DESCRIPTION):
-            with Decoders(pictures, _processes(left)) as decoders:
+            with Decoders(pictures, _processes(pictures, left)) as decoders:
                 found = _settled(journal, decoders, options)
             _describe(journal, found, pictures, options)
     except StorageError as error:
@@ -159,9 +159,9 @@ def _decoded(journal: Journal, decoders: Decoders) -> Found:
     return found
 
 
-def _processes(pictures: int) -> int:
-    """How many processes decode so many pictures. 0 if this process decodes them itself."""
-    count = min(cpus(), pictures // FEW)
+def _processes(pictures: Pictures, left: int) -> int:
+    """How many processes decode the pictures that are left. 0 if this process decodes them itself."""
+    count = 0 if pictures.in_memory else min(cpus(), left // FEW)
     return count if count > 1 else 0
 
 

@@ -37,6 +37,10 @@ class ArrayPictures:
     images: NDArray[Any] | StoredArray
     channels_first: bool
 
+    @property
+    def in_memory(self) -> bool:
+        return not isinstance(self.images, StoredArray)
+
     def __len__(self) -> int:
         return len(self.images)
 

@@ -75,6 +75,8 @@ class HubPictures:
         column: the column of the pictures.
     """
 
+    in_memory = False
+
     def __init__(self, splits: Mapping[str, Any], column: str) -> None:
         from datasets import Image as Feature
 

@@ -66,6 +66,8 @@ class ParquetPictures:
         column: a column of bytes, or of pairs of bytes and path.
     """
 
+    in_memory = False
+
     def __init__(self, path: Path, column: str) -> None:
         import pyarrow.parquet
 
