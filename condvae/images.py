@@ -1,6 +1,7 @@
 """Images as arrays, uint8 from 0 to 255 and floats in [0, 1]: tiling, PNG files, reading."""
 
 import io
+from math import ceil, sqrt
 from pathlib import Path
 
 import numpy as np
@@ -92,15 +93,25 @@ def unit(images: Tensor) -> Tensor:
     return images / 255 if images.dtype == torch.uint8 else images
 
 
-def reduced(images: Tensor, longest: int = 40) -> Tensor:
-    """Images with at most `longest` pixels on a side, by averaging squares of pixels: floats (B, C, H, W).
+def reduced(images: Tensor, side: int = 40, shortest: int = 8) -> Tensor:
+    """Images with at most `side` x `side` pixels, by averaging squares of pixels: floats (B, C, H, W).
 
-    Classifiers of larger images would take most of the time of an evaluation.
+    Classifiers of larger images would take most of the time of an evaluation. A side keeps `shortest` pixels if it has
+    so many, even if the image then has more pixels: an image of 5 x 400 is not reduced.
     """
-    factor = -(-max(images.shape[-2:]) // longest)
-    if factor == 1:
+    height, width = images.shape[-2:]
+    factor = min(ceil(sqrt(height * width) / side), min(height, width) // shortest)
+    if factor <= 1:
         return images
     return functional.avg_pool2d(images, factor, ceil_mode=True, count_include_pad=False)
+
+
+def ratio(images: Tensor) -> float:
+    """The shorter side of images (B, C, H, W), divided by the longer one.
+
+    A random rotation is made smaller by it: otherwise the ends of a long image would be moved out of it.
+    """
+    return min(images.shape[-2:]) / max(images.shape[-2:])
 
 
 def warped(images: Tensor, turn: Tensor, scale: Tensor, shift: Tensor, outside: str = "zeros") -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from condvae.data.labelled import LabelledImages
-from condvae.images import reduced, unit, warped
+from condvae.images import ratio, reduced, unit, warped
 from condvae.progress import progress
 
 BATCH = 64
@@ -79,7 +79,7 @@ def moved(images: Tensor, flips: bool = False) -> Tensor:
     count = len(images)
     if flips:
         images = torch.where(torch.rand(count, 1, 1, 1) < 0.5, images.flip(-1), images)
-    turn = radians(ROTATION) * _symmetric(count)
+    turn = radians(ROTATION) * ratio(images) * _symmetric(count)
     scale, shift = 1 + SCALE * _symmetric(2, count), 2 * SHIFT * _symmetric(2, count)
     return warped(images, turn, scale, shift, "border").clamp(0, 1)
 

@@ -20,7 +20,7 @@ from condvae.data.dataset import Dataset
 from condvae.data.labelled import LabelledImages
 from condvae.errors import RunError
 from condvae.files import cache_folder, sha256, write_bytes, write_text
-from condvae.images import reduced, unit, warped
+from condvae.images import ratio, reduced, unit, warped
 from condvae.progress import announce, progress
 from condvae.seeds import seeded
 
@@ -234,7 +234,7 @@ def _train_once(data: Dataset, settings: JudgeTraining, path: Path) -> None:
 def _augmented(images: Tensor, settings: JudgeTraining) -> Tensor:
     """Each image shifted, rotated and scaled at random."""
     count = len(images)
-    turn = (2 * torch.rand(count) - 1) * settings.turn
+    turn = (2 * torch.rand(count) - 1) * settings.turn * ratio(images)
     scale = 1 + (2 * torch.rand(2, count) - 1) * settings.scale
     shift = (2 * torch.rand(2, count) - 1) * settings.shift
     return warped(images, turn, scale, shift)

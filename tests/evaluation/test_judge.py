@@ -10,7 +10,7 @@ from condvae.data.dataset import Dataset
 from condvae.errors import RunError
 from condvae.evaluation import judge as judge_module
 from condvae.evaluation.judge import JudgeTraining, find_judge, has_judge, load_judge, save_judge, train_judge
-from condvae.images import unit
+from condvae.images import reduced, unit
 
 LARGEST_FILE = 2_000_000  # bytes in the package
 
@@ -20,6 +20,29 @@ def test_the_judge_is_as_accurate_as_its_card_says(mnist: Dataset) -> None:
     assert accuracy >= 0.995, "so that its mistakes do not decide"
     assert accuracy == pytest.approx(load_judge().card["test_accuracy"], abs=2e-4)
     assert judge_module.WEIGHTS.stat().st_size <= LARGEST_FILE
+
+
+@pytest.mark.parametrize(
+    ("size", "seen"),
+    [
+        ((28, 28), (28, 28)),
+        ((64, 64), (32, 32)),
+        ((64, 48), (32, 24)),
+        ((256, 250), (37, 36)),
+        ((5, 400), (5, 400)),
+        ((512, 20), (256, 10)),
+    ],
+)
+def test_a_judge_sees_large_images_averaged_down(size: tuple[int, int], seen: tuple[int, int]) -> None:
+    """Long images keep their short side: otherwise nothing that lies one above the other could be told apart."""
+    assert reduced(torch.rand(2, 3, *size)).shape == (2, 3, *seen)
+
+
+def test_long_images_are_not_turned_out_of_their_frame() -> None:
+    torch.manual_seed(0)
+    long, square = torch.ones(50, 1, 8, 256), torch.ones(50, 1, 32, 32)
+    left = [judge_module._augmented(images, JudgeTraining()).mean() for images in (long, square)]
+    assert left[0] > left[1] - 0.1
 
 
 def test_a_changed_judge_is_refused(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
