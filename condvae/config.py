@@ -25,8 +25,9 @@ class DataConfig:
 
     Args:
         source: the data source, such as "mnist" or "folder:DIR".
-        image_size: height and width of the images in pixels. If it is empty, images that all have the same size of at
-            most 64 pixels keep it, and others are made 64 pixels on their longer side.
+        image_size: height and width of the images in pixels. If it is empty, images that all have one size keep it if
+            height times width is at most 4,096. Others get 64 pixels on their longer side, or 64 x 64 if their aspect
+            ratios differ.
         color_mode: auto, grayscale or rgb. auto is grayscale if all images are grey.
         resize: how an image gets the size if its sides have another ratio: crop (cut what is beyond the centre), pad
             (add borders) or stretch.

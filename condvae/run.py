@@ -102,6 +102,11 @@ class Run:
         return self.path / "data.json"
 
     @property
+    def split_file(self) -> Path:
+        """Which picture is in which part of the data."""
+        return self.path / "split.csv"
+
+    @property
     def metrics_file(self) -> Path:
         """The figures logged during training."""
         return self.path / "metrics.csv"

@@ -1,7 +1,9 @@
 """From a folder of pictures to a run: what is kept in the run, and what is prepared like the training images later."""
 
 import base64
+import csv
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +66,12 @@ def test_the_run_says_what_was_done_to_the_pictures(photos: Path, tmp_path: Path
         "validation": {"dogs & co": 2, "고양이": 2},
     }
     assert record["unlabelled"] == 6
+    with run.split_file.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert Counter((row["part"], row["label"]) for row in rows) == {
+        (part, label): count for part, counts in record["images"].items() for label, count in counts.items()
+    }
+    assert all((photos / row["file"]).is_file() and row["file"].startswith(row["label"]) for row in rows)
     assert run.config().data == settings(photos).data
     assert len(Study(run).data.train) == 32
 

@@ -17,7 +17,7 @@ def _evaluate_options(parser: ArgumentParser) -> None:
     usual = Protocol()
     add_run(parser)
     parser.add_argument(
-        "--only", nargs="+", metavar="PART", default=[], help="parts to measure (default: all, listed below)"
+        "--only", nargs="+", metavar="PART", default=[], help="parts to measure (default: as said above)"
     )
     drawn = "control, memorisation, classifier_score and augmentation"
     default = "mixture in the part augmentation, as in condvae augment, and prior in the others"

@@ -174,7 +174,7 @@ def add_prior(parser: ArgumentParser, text: str, default: str | None = "prior", 
     """Add the option --prior, where latent vectors are drawn from. `usual` says what the default is."""
     from condvae.config import Z_PRIORS
 
-    which = "prior is the model's own, mixture is the Gaussian mixture that 'condvae evaluate' fits to its codes"
+    which = "prior is the model's own, mixture is a Gaussian mixture fitted to the codes of the training images"
     parser.add_argument("--prior", choices=Z_PRIORS, default=default, help=f"{text}: {which} (default: {usual})")
 
 

@@ -1,6 +1,8 @@
 """A data set: training images, test images and validation images."""
 
+import csv
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +15,7 @@ from condvae.config import Config, DataConfig
 from condvae.data.attributes import MEASURES, measured
 from condvae.data.build import build, refitted
 from condvae.data.labelled import READ, Images, LabelledImages, Values
-from condvae.data.listing import Listing
+from condvae.data.listing import PARTS, Listing
 from condvae.data.readers.arrays import listing_of
 from condvae.data.split import VALIDATION
 from condvae.data.split import split as split_images
@@ -113,6 +115,18 @@ class Dataset:
         return replace(
             self, train=refitted(self.train, options), test=refitted(self.test, options), validation=validation
         )
+
+    def split_table(self) -> str:
+        """The file, label and part of each image with a label, as CSV."""
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("file", "label", "part"))
+        for name in PARTS:
+            part: LabelledImages | None = getattr(self, name)
+            if part is not None:
+                labels = (part.classes[label] for label in part.labels)
+                writer.writerows((file, label, name) for file, label in zip(part.names, labels, strict=True))
+        return text.getvalue()
 
     def digest(self, *settings: Any) -> str:
         """A hash of images, labels, classes and settings. It names results in the cache."""

@@ -21,7 +21,7 @@ LINES = 50  # of progress, at most, whatever the number of epochs
 
 
 class SettingsFiles(pl.Callback):
-    """Writes data.json and config.yaml when training begins, so that a refused setting leaves no file behind."""
+    """Writes data.json, split.csv and config.yaml when training begins. A refused setting leaves no file behind."""
 
     def __init__(self, run: Run, config: Config) -> None:
         self.run, self.config = run, config
@@ -31,6 +31,7 @@ class SettingsFiles(pl.Callback):
             return
         if module.data.record:
             write_text(self.run.data_file, json.dumps(module.data.record, indent=2, ensure_ascii=False) + "\n")
+            write_text(self.run.split_file, module.data.split_table())
         self.run.write_config(self.config)
 
 
