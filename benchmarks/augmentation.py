@@ -27,10 +27,8 @@ from condvae.evaluation.protocol import Protocol
 from condvae.evaluation.study import Study
 from condvae.plain import plain
 from condvae.recipe import load_recipe
-from condvae.training.auto import STEPS, auto
+from condvae.training.auto import RECIPE, STEPS, auto
 from condvae.training.fit import fit
-
-AUTO = "auto"  # the recipe whose settings follow from the data
 
 
 def long_tailed(data: Dataset, largest: int = 5000, imbalance: float = 100, seed: int = 0) -> Dataset:
@@ -58,7 +56,7 @@ def long_tailed(data: Dataset, largest: int = 5000, imbalance: float = 100, seed
 def trained(data: Dataset, options: Namespace, seed: int, path: Path) -> Study:
     """A model of the data by the recipe of the command line."""
     config: Config = load_recipe(options.recipe)
-    if options.recipe == AUTO:
+    if options.recipe == RECIPE:
         config, sentences = auto(data, config, {STEPS} if options.minutes else set())
         print("\n".join(sentences), flush=True)
     config = replace(config, training=replace(config.training, seed=seed))
@@ -133,7 +131,7 @@ def _options(argv: Sequence[str] | None) -> Namespace:
     parser = ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--out", type=Path, default=Path("runs/benchmarks"), help="folder (default: %(default)s)")
     parser.add_argument("--data", default="mnist", help="data source (default: %(default)s)")
-    parser.add_argument("--recipe", default=AUTO, help="a recipe, or a YAML file (default: %(default)s)")
+    parser.add_argument("--recipe", default=RECIPE, help="a recipe, or a YAML file (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=10.0, help="of training, or 0 (default: %(default)s)")
     parser.add_argument("--models", type=int, default=1, help="number of models (default: %(default)s)")
     parser.add_argument("--largest", type=int, default=5000, help="images of the largest class (default: %(default)s)")

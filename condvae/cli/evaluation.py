@@ -17,7 +17,11 @@ def _evaluate_options(parser: ArgumentParser) -> None:
     usual = Protocol()
     add_run(parser)
     parser.add_argument(
-        "--only", nargs="+", metavar="PART", default=[], help="parts to measure (default: as said above)"
+        "--only",
+        nargs="+",
+        metavar="PART",
+        default=[],
+        help="parts to measure (default: all except labels, and augmentation only if classes are unequal)",
     )
     drawn = "control, memorisation, classifier_score and augmentation"
     default = "mixture in the part augmentation, as in condvae augment, and prior in the others"

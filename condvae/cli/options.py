@@ -11,7 +11,7 @@ from condvae.errors import ConfigError, require_extra
 if TYPE_CHECKING:
     from condvae.config import DataConfig
 
-DATA = "data."  # begins the names of options of data sources, here and in `condvae train`
+DATA = "data."  # begins the names of the options of a data source
 # Old spellings of options, with what to write now.
 RENAMED = {
     "--mixture": "--prior mixture",
@@ -123,23 +123,27 @@ def add_source(parser: ArgumentParser, is_split: bool = True) -> None:
         parser: the parser of a command.
         is_split: whether the command splits the data and numbers its classes.
     """
-    from condvae.config import COLOR_MODES, RESIZES
+    from condvae.config import COLOR_MODES, RESIZES, DataConfig
     from condvae.data.sources import source_help
 
+    usual = DataConfig()
     parser.add_argument("source", metavar="SOURCE", help=source_help())
     group = parser.add_argument_group("how the images are prepared, as in 'condvae train'")
     size = {"nargs": 2, "type": int, "metavar": ("HEIGHT", "WIDTH")}
     options: dict[str, dict[str, Any]] = {
         "image_size": {**size, "help": "in pixels (default: it follows from the pictures)"},
-        "color_mode": {"choices": COLOR_MODES, "help": "grey or colour (default: auto)"},
-        "resize": {"choices": RESIZES, "help": "what happens to a picture with another aspect ratio (default: crop)"},
+        "color_mode": {"choices": COLOR_MODES, "help": f"grey or colour (default: {usual.color_mode})"},
+        "resize": {
+            "choices": RESIZES,
+            "help": f"what happens to a picture with another aspect ratio (default: {usual.resize})",
+        },
         "unlabelled": {"metavar": "NAME", "help": "name of a folder with images that have no label"},
         "skip_damaged": {"choices": ("true", "false"), "help": "leave out files that cannot be read (default: false)"},
     }
     if is_split:
         options |= {
-            "test_split": {"type": float, "help": "share of images that become test images (default: 0.1)"},
-            "seed": {"type": int, "help": "seed of the split (default: 0)"},
+            "test_split": {"type": float, "help": f"share or number of test images (default: {usual.test_split})"},
+            "seed": {"type": int, "help": f"seed of the split (default: {usual.seed})"},
             "class_names": {"nargs": "+", "metavar": "NAME", "help": "the classes in their order"},
         }
     for name, settings in options.items():

@@ -2,7 +2,7 @@
 
 import json
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from itertools import takewhile
 from pathlib import Path
@@ -200,9 +200,12 @@ def _train_automatically(config: Any, out: Path, given: set[str], minutes: float
     from condvae.training.auto import STEPS, auto
     from condvae.training.checks import check
     from condvae.training.fit import fit, require_new
+    from condvae.training.plan import require_minutes
     from condvae.training.trainer import is_main_process
 
     check(config)
+    if minutes is not None:
+        require_minutes(minutes)
     if is_main_process():
         require_new(Run(out))
     data = load_data(config.data)
@@ -220,18 +223,14 @@ def _lengths() -> set[str]:
     return {f"trainer.{name}" for name in DECIDED}
 
 
-def _require_own_length(given: Mapping[str, Any]) -> None:
+def _require_own_length(given: Collection[str]) -> None:
     """--minutes finds the length of a training, which therefore cannot be given."""
-    from condvae.training.plan import require_minutes
-
     others = [f"--{name}" for name in given if name == "resume" or name in _lengths() | {"training.checkpoint_every"}]
     if "minutes" in given and others:
         raise ConfigError(
             f"--minutes chooses the length of a new training, so {', '.join(others)} cannot be given. Leave one "
             "of them out."
         )
-    if "minutes" in given:
-        require_minutes(given["minutes"])
 
 
 def _require_same(base: Any, config: Any, settings: dict[str, Any]) -> None:

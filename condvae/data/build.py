@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -67,7 +67,7 @@ def build(listing: Listing, options: DataConfig) -> Parts:
     record = _record(listing, packed, options, made, len(others))
     _warn_of_few(made["train"])
     if copies := int((~is_labelled).sum()) - len(others):
-        advise(f"Leaving out {copies:,} images without a label, which are copies of images with one.")
+        advise(f"Images without a label that are left out, because they are copies of images with one: {copies:,}.")
     if packed.cropped:
         height, width = packed.image_size
         advise(
@@ -98,6 +98,12 @@ def refitted(part: LabelledImages, options: DataConfig) -> LabelledImages:
     return replace(part, images=images)
 
 
+def class_names(listing: Listing, labels: Iterable[str], unlabelled: str) -> tuple[str, ...]:
+    """The classes that the source declares, without the name of images without a label. Or else its labels."""
+    declared = tuple(name for name in listing.classes if name != unlabelled)
+    return declared or tuple(natural(set(labels)))
+
+
 def natural(names: Sequence[str] | set[str]) -> list[str]:
     """Names in the order that people expect, in which 2 comes before 10."""
     return sorted(
@@ -114,7 +120,7 @@ def _labelled(
     """All images with a label, with the numbers of their classes."""
     positions = packed.kept[chosen]
     labels = [str(listing.labels[position]) for position in positions]
-    known = listing.classes_with(options.unlabelled) or tuple(natural(set(labels)))
+    known = class_names(listing, labels, options.unlabelled)
     empty = [name for name in known if name not in set(labels)]
     if empty:
         raise DataError(

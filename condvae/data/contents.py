@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from condvae.config import DataConfig
-from condvae.data.build import natural
+from condvae.data.build import class_names
 from condvae.data.dataset import Dataset
 from condvae.data.listing import PARTS, Listing, Pictures
 from condvae.data.packing.packed import pack
@@ -111,8 +111,7 @@ def of_listing(listing: Listing, options: DataConfig) -> Contents:
     labels = listing.labels_of(packed.kept, options.unlabelled)
     if options.unlabelled and options.unlabelled not in listing.labels:
         raise ConfigError(f"{listing.source} has no folder '{options.unlabelled}' with images. Check its name.")
-    used = {label for label in labels if label is not None}
-    classes = listing.classes_with(options.unlabelled) or tuple(natural(used))
+    classes = class_names(listing, (label for label in labels if label is not None), options.unlabelled)
     number: dict[str | None, int] = {None: -1, **{name: index for index, name in enumerate(classes)}}
     return Contents(
         source=listing.source,

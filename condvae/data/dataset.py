@@ -1,8 +1,6 @@
 """A data set: training images, test images and validation images."""
 
-import csv
 import hashlib
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +18,7 @@ from condvae.data.readers.arrays import listing_of
 from condvae.data.split import VALIDATION
 from condvae.data.split import split as split_images
 from condvae.errors import ConfigError, DataError, unknown
+from condvae.files import write_table
 
 
 @dataclass(frozen=True)
@@ -116,17 +115,20 @@ class Dataset:
             self, train=refitted(self.train, options), test=refitted(self.test, options), validation=validation
         )
 
-    def split_table(self) -> str:
-        """The file, label and part of each image with a label, as CSV."""
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("file", "label", "part"))
-        for name in PARTS:
-            part: LabelledImages | None = getattr(self, name)
-            if part is not None:
-                labels = (part.classes[label] for label in part.labels)
-                writer.writerows((file, label, name) for file, label in zip(part.names, labels, strict=True))
-        return text.getvalue()
+    def write_split(self, path: Path) -> None:
+        """Write the file, label and part of each image with a label as a CSV file.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        parts: dict[str, LabelledImages | None] = {name: getattr(self, name) for name in PARTS}
+        rows = (
+            (file, part.classes[label], name)
+            for name, part in parts.items()
+            if part is not None
+            for file, label in zip(part.names, part.labels, strict=True)
+        )
+        write_table(path, ("file", "label", "part"), rows)
 
     def digest(self, *settings: Any) -> str:
         """A hash of images, labels, classes and settings. It names results in the cache."""

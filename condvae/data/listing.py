@@ -62,10 +62,6 @@ class Listing:
         given = (self.labels[position] for position in positions)
         return [None if label == unlabelled else label for label in given]
 
-    def classes_with(self, unlabelled: str) -> tuple[str, ...]:
-        """`classes` without the name of images without a label."""
-        return tuple(name for name in self.classes if name != unlabelled)
-
 
 def file_stamp(path: str | Path) -> str:
     """A text that differs for another file, and if the file was changed: its path, size and time."""

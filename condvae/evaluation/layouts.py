@@ -1,7 +1,5 @@
 """How generated images are laid out in a folder: as the source of the real images is."""
 
-import csv
-import io
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condvae.data.readers.columns import LABEL_NAMES, SPLIT_NAMES, find_column, need_column
-from condvae.data.readers.csv_file import read_csv
 from condvae.data.readers.folder import METADATA, places_of
 from condvae.data.readers.names import composed
-from condvae.data.readers.parquet_file import read_parquet
-from condvae.data.readers.table import PARQUET_SUFFIXES, image_column
+from condvae.data.readers.table import image_column, read_table
 from condvae.data.readers.tree import Tree
-from condvae.files import replacing, write_text
+from condvae.files import replacing, write_table
 from condvae.images import read_image
 
 IMAGES, RECORD = "images", "generated.csv"
@@ -147,18 +143,12 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
     Raises:
         StorageError: it cannot be written.
     """
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    header = list(rows[0])
+    write_table(path, header, ([row[name] for name in header] for row in rows))
 
 
 def _table(path: Path, file: str) -> Table:
-    if path.suffix.lower() in PARQUET_SUFFIXES:
-        table, pictures = read_parquet(path)
-    else:
-        table, pictures = read_csv(path), ()
+    table, pictures = read_table(path)
     image = image_column(table, pictures)
     label = need_column(path, table.columns, LABEL_NAMES, "labels")
     split = find_column(table.columns, SPLIT_NAMES)

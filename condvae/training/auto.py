@@ -189,14 +189,14 @@ def auto(data: Dataset, base: Config, given: Collection[str] = ()) -> tuple[Conf
     if "data.validation_split" in given and not base.data.validation_split and data.validation is None:
         given = {*given, "training.patience"}  # which needs validation images
     found = [(rule, name, value) for rule in RULES if rule.applies(facts) for name, value in rule.settings.items()]
-    network = {name: value for _, name, value in found}.get(NETWORK, load_recipe(RECIPE).model.network)
+    ruled, network = {name: value for _, name, value in found}, base.model.network
     sentences = [f"{data.source}: {facts}."]
     widths: dict[str, Any] = {}
-    if NETWORK in given and base.model.network in WIDTHS.keys() - {network}:
-        both = zip(("model.encoder", "model.decoder"), WIDTHS[base.model.network], strict=True)
+    if NETWORK in given and network in WIDTHS and network != ruled.get(NETWORK, load_recipe(RECIPE).model.network):
+        both = zip(("model.encoder", "model.decoder"), WIDTHS[network], strict=True)
         widths = {name: value for name, value in both if name not in given}
         shown = ", ".join(f"{name} {value}" for name, value in widths.items())
-        sentences += [f"Network {base.model.network}, as you chose: {shown}."] if widths else []
+        sentences += [f"Network {network}, as you chose: {shown}."] if widths else []
     last = {name: (rule, value) for rule, name, value in found if name not in {*given, *widths}}
     chosen = {name: value for name, (_, value) in last.items()} | widths
     for rule in RULES:

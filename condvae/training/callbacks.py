@@ -31,7 +31,7 @@ class SettingsFiles(pl.Callback):
             return
         if module.data.record:
             write_text(self.run.data_file, json.dumps(module.data.record, indent=2, ensure_ascii=False) + "\n")
-            write_text(self.run.split_file, module.data.split_table())
+            module.data.write_split(self.run.split_file)
         self.run.write_config(self.config)
 
 

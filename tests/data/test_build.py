@@ -115,7 +115,7 @@ def test_copies_without_a_label_are_left_out(tmp_path: Path, capsys: pytest.Capt
     data = load(path, unlabelled="more")
     assert data.unlabelled is not None
     assert (len(data.unlabelled), data.record["unlabelled"]) == (3, 3)
-    assert "Leaving out 8 images without a label, which are copies of images with one." in capsys.readouterr().err
+    assert "left out, because they are copies of images with one: 8." in capsys.readouterr().err
 
 
 def test_declared_classes_may_have_the_name_of_images_without_a_label(tmp_path: Path) -> None:

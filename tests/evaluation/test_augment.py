@@ -13,7 +13,7 @@ from PIL import Image
 from condvae.cli import main as cli
 from condvae.config import Config, DataConfig
 from condvae.data.dataset import Dataset
-from condvae.data.labelled import LabelledImages
+from condvae.data.labelled import LabelledImages, Values
 from condvae.data.readers.folder import load as load_folder
 from condvae.data.readers.table import load as load_table
 from condvae.errors import InputError, StorageError
@@ -246,7 +246,9 @@ def test_what_is_not_possible(
     assert not (tmp_path / "more").exists()
 
 
-def test_what_is_not_possible_of_a_model_or_a_folder(bars: Dataset, study: Study, tmp_path: Path) -> None:
+def test_what_is_not_possible_of_a_model_or_a_folder(
+    bars: Dataset, study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     without = trained(tmp_path / "without", uneven(bars), replace(SMALL, conditions=()), NO_BOUND)
     with pytest.raises(InputError, match=r"has no labels, and this command fills up classes"):
         augment(without, tmp_path / "more")
@@ -254,8 +256,10 @@ def test_what_is_not_possible_of_a_model_or_a_folder(bars: Dataset, study: Study
         augment(study, tmp_path / "more.npz")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
-    with pytest.raises(StorageError, match="exists and is not empty"):
-        augment(study, tmp_path / "mine", Options(judged=True))  # before a judge is trained
+    with monkeypatch.context() as patch:
+        patch.setattr("condvae.evaluation.augment._judge", lambda _: pytest.fail("a judge was trained"))
+        with pytest.raises(StorageError, match="exists and is not empty"):
+            augment(study, tmp_path / "mine", Options(judged=True))
     assert sorted(files(tmp_path / "mine")) == ["notes.txt"]
     data = uneven(bars)
     some = Dataset(data.source, data.train.take(np.flatnonzero(data.train.labels != 1)), data.test)
@@ -267,6 +271,17 @@ def test_what_is_not_possible_of_a_model_or_a_folder(bars: Dataset, study: Study
     single = trained(tmp_path / "single", Dataset("one class", *only), SMALL, NO_BOUND)
     with pytest.raises(InputError, match="--judged needs at least two classes, and there is only one"):
         augment(single, tmp_path / "judged", Options(to=100, judged=True))
+
+
+@pytest.mark.parametrize("name", ["generated", "draws"])
+def test_a_condition_with_the_name_of_a_column_is_refused(name: str, bars: Dataset, tmp_path: Path) -> None:
+    parts = [replace(one, attributes={name: Values(np.zeros(len(one), np.float32))}) for one in (bars.train, bars.test)]
+    data = Dataset("bars", *parts)
+    study = trained(tmp_path / "run", data, replace(SMALL, conditions=("label", name)), NO_BOUND)
+    with pytest.raises(
+        InputError, match=rf"has a condition '{name}', and generated\.csv .* Give the attribute another"
+    ):
+        augment(study, tmp_path / "more", Options(to=1000))
 
 
 def test_ctrl_c_says_how_to_continue(

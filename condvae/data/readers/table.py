@@ -44,11 +44,7 @@ def load(argument: str) -> Listing:
         raise ConfigError("The data source 'table' needs a file. Write table:FILE.csv or table:FILE.parquet.")
     path = Path(argument).expanduser().absolute()
     _check_file(path)
-    with_pictures: tuple[str, ...] = ()
-    if path.suffix.lower() in CSV_SUFFIXES:
-        table = read_csv(path)
-    else:
-        table, with_pictures = read_parquet(path)
+    table, with_pictures = read_table(path)
     image = image_column(table, with_pictures)
     label = need_column(path, table.columns, LABEL_NAMES, "labels")
     split = find_column(table.columns, SPLIT_NAMES)
@@ -62,6 +58,16 @@ def load(argument: str) -> Listing:
         columns=attributes([table], {image, label, split}),
         classes=tuple(name for name in table.classes.get(label, ()) if name in used),
     )
+
+
+def read_table(path: Path) -> tuple[Table, tuple[str, ...]]:
+    """The columns of a table without its pictures, and the names of the columns of bytes that have pictures.
+
+    Raises:
+        DataError: it cannot be read, or is not what it should be.
+        MissingExtraError: it is a parquet file, and pyarrow is not installed.
+    """
+    return read_parquet(path) if path.suffix.lower() in PARQUET_SUFFIXES else (read_csv(path), ())
 
 
 def image_column(table: Table, with_pictures: Sequence[str] = ()) -> str:
