@@ -142,8 +142,12 @@ def add_source(parser: ArgumentParser, is_split: bool = True) -> None:
     }
     if is_split:
         options |= {
-            "test_split": {"type": float, "help": f"share or number of test images (default: {usual.test_split})"},
-            "seed": {"type": int, "help": f"seed of the split (default: {usual.seed})"},
+            "test_split": {
+                "type": float,
+                "metavar": "SHARE",
+                "help": f"share or number of test images (default: {usual.test_split})",
+            },
+            "seed": {"type": int, "metavar": "SEED", "help": f"seed of the split (default: {usual.seed})"},
             "class_names": {"nargs": "+", "metavar": "NAME", "help": "the classes in their order"},
         }
     for name, settings in options.items():
