@@ -1,4 +1,6 @@
-"""Devices by their names."""
+"""Devices by their names, and what they can compute."""
+
+from typing import Any
 
 import torch
 
@@ -23,3 +25,17 @@ def find_device(name: str) -> torch.device:
             f"The device '{name}' is not available on this machine. Choose another --device, such as auto."
         )
     return torch.device(name)
+
+
+def has_bf16(kind: str) -> bool:
+    """Whether a kind of device has instructions for matrix products in bfloat16. Emulating them would be slow."""
+    if kind == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # older versions of PyTorch do not know the processor
+    known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)() if kind == "cpu" else {}
+    return any(known.get(name) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def fast_products(device: torch.device) -> torch.autocast:
+    """Inside, matrix products and convolutions are computed in bfloat16 if the device has instructions for it."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device.type))

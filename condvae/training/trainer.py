@@ -22,6 +22,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from condvae.config import TRAINER, Config, require
 from condvae.errors import CondvaeError, ConfigError
+from condvae.model.devices import has_bf16
 from condvae.run import Run
 from condvae.training.callbacks import (
     MONITORED,
@@ -185,14 +186,7 @@ def _precision(config: Config, options: Mapping[str, Any]) -> Any:
     precision = options["precision"]
     possible = precision is None or str(precision) in PRECISIONS
     require(possible, "trainer.precision", precision, f"one of {', '.join(PRECISIONS)}")
-    if config.training.bf16 and precision is None and _has_bf16(options["accelerator"]):
+    kind = "cuda" if options["accelerator"] != "cpu" and torch.cuda.is_available() else "cpu"
+    if config.training.bf16 and precision is None and has_bf16(kind):
         return "bf16-mixed"
     return precision
-
-
-def _has_bf16(accelerator: Any) -> bool:
-    """Whether the device has instructions for matrix products in bfloat16. Emulating them would be slow."""
-    if accelerator != "cpu" and torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # not in older versions of PyTorch
-    return any(known.get(name) for name in ("avx512_bf16", "amx_bf16"))

@@ -154,7 +154,7 @@ def test_patience_needs_a_bound_that_is_measured(bars: Dataset, tmp_path: Path) 
 def test_bf16_is_used_if_the_processor_has_it(
     has: bool, precision: str, bars: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer, "_has_bf16", lambda accelerator: has)
+    monkeypatch.setattr(trainer, "has_bf16", lambda kind: has)
     wants = replace(tiny(), training=TrainingConfig(bf16=True))
     fit(wants, tmp_path / "run", bars)
     assert Run(tmp_path / "run").describe()["record"]["precision"] == precision
