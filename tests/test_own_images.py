@@ -114,7 +114,7 @@ def test_what_is_encoded_later_is_prepared_in_the_same_way(photos: Path, tmp_pat
     (tmp_path / "new" / label / "0.png").write_bytes((photos / name).read_bytes())
     encode_files(run, tmp_path / "new", tmp_path / "codes.npz")
     study = Study(run)
-    assert np.allclose(np.load(tmp_path / "codes.npz")["mean"][0], study.test_codes[0][0], atol=1e-5)
+    assert np.allclose(np.load(tmp_path / "codes.npz")["mean"][0], study.test_codes[0], atol=1e-5)
 
     session = Session(study, "photos")
     content = base64.b64encode((photos / name).read_bytes()).decode()

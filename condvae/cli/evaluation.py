@@ -31,13 +31,13 @@ def _evaluate_options(parser: ArgumentParser) -> None:
         type=int,
         default=usual.importance_samples,
         metavar="K",
-        help="number of importance samples of z for each image (default: %(default)s)",
+        help="number of importance samples of z; only some images get all of them (default: %(default)s)",
     )
     parser.add_argument(
         "--images",
-        default=str(usual.images),
+        default=ALL if usual.images is None else str(usual.images),
         metavar="N",
-        help="number of test images for importance sampling, class-balanced, or all (default: %(default)s)",
+        help="number of test images for importance sampling, or all (default: %(default)s)",
     )
     parser.add_argument(
         "--classifier-seeds",

@@ -180,8 +180,8 @@ def moves_are_continuous(study: Study) -> Claim:
 
 def style_is_shared(study: Study) -> Claim:
     """Claim 4, by the correlation of style between labels at the same z."""
-    shared = style_agreement(study)
-    slant, ink = shared["slant"].value, shared["ink"].value
+    shared = {one.style: one.correlation.value for one in style_agreement(study)}
+    slant, ink = shared["slant"], shared["ink"]
     return Claim(
         "z carries the style, and all labels share it.",
         f"Correlation of slant, and of ink, between two labels at the same z. {SHARED_CODES} codes of training images. "

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from condvae.data.labelled import LabelledImages
 from condvae.images import ratio, reduced, unit, warped
+from condvae.model.devices import fast_products
 from condvae.progress import progress
 
 BATCH = 64
@@ -55,7 +56,9 @@ def train_classifier(
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0 if decay else 1.0, steps)
     with progress(f"Training a classifier on {what}", steps, "steps") as advance:
         for images, labels in batches():
-            loss = functional.cross_entropy(network(images), labels, weights)
+            with fast_products(images.device):
+                logits = network(images)
+            loss = functional.cross_entropy(logits.float(), labels, weights)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -68,7 +71,8 @@ def train_classifier(
 def predicted(network: nn.Module, part: LabelledImages) -> Tensor:
     """The most probable class of each image, int64 (N,)."""
     images = (unit(torch.from_numpy(batch.pixels())) for batch in part.batches(BATCH))
-    return torch.cat([network(batch).argmax(1) for batch in images])
+    with fast_products(torch.device("cpu")):
+        return torch.cat([network(batch).argmax(1) for batch in images])
 
 
 def moved(images: Tensor, flips: bool = False) -> Tensor:

@@ -2,18 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import sqrt
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from condvae.data.labelled import LabelledImages
-from condvae.evaluation.measurement import Measurement, bootstrapped, measure
+from condvae.evaluation.measurement import Measurement, measure
 from condvae.images import unit
 from condvae.seeds import shuffled
 
 CHUNK = 1000
 NEIGHBOURS = 5
+GROUPS = 10  # of images, for the error of the Frechet distance
+SHARES = (0.4, 0.7, 1.0)  # of the images, between which it is extrapolated
+PERMUTATIONS = 400
 
 
 class Neighbourhood(NamedTuple):
@@ -35,32 +40,53 @@ class Neighbourhood(NamedTuple):
 
 
 def frechet_distance(real: Tensor, generated: Tensor, protocol: str) -> Measurement:
-    """The squared Frechet distance between Gaussians fitted to features (N, F) and (M, F).
+    """The squared Frechet distance between Gaussians fitted to features (N, F) and (M, F), extrapolated to N = M = oo.
 
-    Heusel et al., https://arxiv.org/abs/1706.08500. The error is that of the bootstrap. The distance is biased upwards,
-    more so for smaller sets. Compare it with the distance between two sets of real images of the same sizes.
+    Heusel et al., https://arxiv.org/abs/1706.08500. The distance of finite sets is biased upwards, by an amount that is
+    nearly proportional to 1 / N. A line through the distances of parts of the sets gives its value for infinite sets
+    (Chong and Forsyth, "Effectively Unbiased FID", https://arxiv.org/abs/1911.07023). It is about 0 for two sets from
+    the same distribution, and may be negative. The error is that of the jackknife over GROUPS groups of images. Sets
+    of fewer than four images for each group are not divided, and the distance is that of the sets as they are.
     """
+    fewer = min(len(real), len(generated))
+    if fewer < 4 * GROUPS:
+        return Measurement(_frechet(real, generated), 0.0, len(generated), f"{protocol} Not extrapolated.")
+    sets = [_blocks(one, GROUPS, len(one)) for one in (real, generated)]
+    value = _extrapolated(sets, list(range(GROUPS)))
+    without = [_extrapolated(sets, [one for one in range(GROUPS) if one != left]) for left in range(GROUPS)]
+    spread = torch.tensor(without, dtype=torch.float64).var(correction=0).item()
+    return Measurement(value, sqrt((GROUPS - 1) * spread), len(generated), f"{protocol} Extrapolated to infinite sets.")
 
-    def distance(chosen: Tensor, drawn: Tensor) -> float:
-        return _frechet(real[chosen], generated[drawn])
 
-    return bootstrapped(distance, protocol, len(real), len(generated))
+def kernel_distance(real: Tensor, generated: Tensor, protocol: str) -> tuple[Measurement, Measurement]:
+    """The squared maximum mean discrepancy of features (N, F) and (M, F) with a cubic kernel, and how likely it is.
 
+    Binkowski et al., https://arxiv.org/abs/1801.01401. The distance is unbiased: for two sets from the same
+    distribution it is negative half of the time. It is the mean over disjoint blocks of about 1,000 images (two blocks
+    if there are fewer images), with the standard error of this mean. Each set must have at least four images.
 
-def kernel_distance(real: Tensor, generated: Tensor, protocol: str) -> Measurement:
-    """The squared maximum mean discrepancy of features (N, F) and (M, F) with a cubic kernel, unbiased.
-
-    Binkowski et al., https://arxiv.org/abs/1801.01401. The value is the mean over disjoint blocks of about 1,000 images
-    (two blocks if there are fewer images), and the error is the standard error of this mean. For two sets from the same
-    distribution the value is negative half of the time. Each set must have at least four images.
+    The p-value is that of a permutation test: the probability of a distance at least as large if both sets come from
+    the same distribution (Gretton et al., "A Kernel Two-Sample Test", JMLR 2012, https://jmlr.org/papers/v13/gretton12a).
     """
-    from torchmetrics.image.kid import poly_mmd
-
     fewer = min(len(real), len(generated))
     blocks = max(2, fewer // CHUNK)
     pairs = zip(_blocks(real, blocks, fewer), _blocks(generated, blocks, fewer), strict=True)
-    distances = torch.stack([poly_mmd(*pair) for pair in pairs])
-    return replace(measure(distances, protocol), count=len(generated))
+    width, generator = real.shape[1], torch.Generator().manual_seed(0)
+    found, by_chance = [], torch.zeros(PERMUTATIONS, dtype=torch.float64)
+    for pair in pairs:
+        points = torch.cat(pair).double()
+        kernel = ((points @ points.T / width + 1) ** 3).fill_diagonal_(0)
+        size = len(pair[0])
+        signs = torch.ones(2 * size, dtype=torch.float64)
+        signs[size:] = -1
+        mixed = torch.stack([signs[torch.randperm(2 * size, generator=generator)] for _ in range(PERMUTATIONS)], 1)
+        found.append(_discrepancy(kernel, signs[:, None])[0])
+        by_chance += _discrepancy(kernel, mixed) / blocks
+    value = replace(measure(torch.stack(found), protocol), count=len(generated))
+    larger = int((by_chance >= torch.stack(found).mean()).sum())
+    p = (1 + larger) / (1 + PERMUTATIONS)
+    how = f"Permutation test of the kernel distance with {PERMUTATIONS} permutations. {protocol}"
+    return value, Measurement(p, sqrt(p * (1 - p) / PERMUTATIONS), len(generated), how)
 
 
 def neighbourhood(real: Tensor, generated: Tensor) -> Neighbourhood:
@@ -138,6 +164,29 @@ class _Given(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         return features
+
+
+def _extrapolated(sets: list[list[Tensor]], groups: list[int]) -> float:
+    """The Frechet distance for infinite sets, from the first groups, more of them, and all of them."""
+    counts = [round(len(groups) * share) for share in SHARES]
+    pairs = [tuple(torch.cat([blocks[group] for group in groups[:count]]) for blocks in sets) for count in counts]
+    distances = np.array([_frechet(*pair) for pair in pairs])
+    inverse = np.array([1 / len(pair[1]) for pair in pairs])
+    return float(np.polynomial.Polynomial.fit(inverse, distances, 1)(0.0))
+
+
+def _discrepancy(kernel: Tensor, signs: Tensor) -> Tensor:
+    """The unbiased squared discrepancy of two halves of points, for several ways to halve them.
+
+    Args:
+        kernel: of 2 S points, (2 S, 2 S), with zeros in its diagonal.
+        signs: 1 for points of the first half, -1 for the others, (2 S, ways).
+    """
+    size = len(kernel) // 2
+    first, second = (signs + 1) / 2, (1 - signs) / 2
+    toward_first, toward_second = kernel @ first, kernel @ second
+    own = (first * toward_first).sum(0) + (second * toward_second).sum(0)
+    return own / (size * (size - 1)) - 2 * (first * toward_second).sum(0) / size**2
 
 
 def _frechet(real: Tensor, generated: Tensor) -> float:

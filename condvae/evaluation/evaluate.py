@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from condvae.errors import CondvaeError
-from condvae.evaluation.earlier import converted
 from condvae.evaluation.measurement import Measurement
 from condvae.evaluation.part import Part, Section, Sections, find_part, parts
 from condvae.evaluation.protocol import Protocol
@@ -101,7 +100,7 @@ def load_evaluation(study: Study) -> Evaluation:
     """
     nothing = Evaluation(sha256(study.run.weights))
     try:
-        content = converted(json.loads(study.run.evaluation.read_text("utf-8")))
+        content = json.loads(study.run.evaluation.read_text("utf-8"))
         if (content["weights"], content["edition"]) != (nothing.weights, EDITION):
             return nothing
         return evaluation_from(content)

@@ -21,6 +21,7 @@ from condvae.data.labelled import LabelledImages
 from condvae.errors import RunError
 from condvae.files import cache_folder, sha256, write_bytes, write_text
 from condvae.images import ratio, reduced, unit, warped
+from condvae.model.devices import fast_products
 from condvae.progress import announce, progress
 from condvae.seeds import seeded
 
@@ -77,7 +78,8 @@ class Judge(nn.Module):
     def embed(self, images: Tensor) -> Tensor:
         """The features before the last layer: (N, C, H, W) floats in [0, 1] to (N, 128)."""
         device = self.head.weight.device
-        return torch.cat([self._features(batch.to(device)).cpu() for batch in images.split(BATCH)])
+        with fast_products(device):
+            return torch.cat([self._features(batch.to(device)).float().cpu() for batch in images.split(BATCH)])
 
     @torch.inference_mode()
     def classify(self, features: Tensor) -> Tensor:
@@ -194,7 +196,7 @@ def _loss(judge: Judge, part: LabelledImages, chosen: Tensor, settings: JudgeTra
     """The cross-entropy of some images, by their positions, in nats."""
     images = unit(torch.from_numpy(part.pixels(chosen.numpy())))
     batch = _augmented(images, settings).contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16):  # on any processor, because the judge that ships was trained so
         logits = judge(batch)
     return functional.cross_entropy(logits.float(), torch.from_numpy(part.labels)[chosen])
 

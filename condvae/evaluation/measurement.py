@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -29,11 +30,20 @@ class Measurement:
     protocol: str
 
 
+ByClass: TypeAlias = tuple[Measurement | None, ...]  # a figure for each class, None where there is nothing to measure
+
+
 def measure(values: Tensor, protocol: str) -> Measurement:
     """The mean of values (N,) with its standard error. The values are taken as independent."""
     count = values.numel()
     error = values.double().std().item() / sqrt(count) if count > 1 else 0.0
     return Measurement(values.double().mean().item(), error, count, protocol)
+
+
+def by_class(values: Tensor, labels: Tensor, classes: int, protocol: str) -> ByClass:
+    """The mean of the values (N,) of each class, by their labels, int64 (N,). None for a class without values."""
+    parts = [values[labels == label] for label in range(classes)]
+    return tuple(measure(part, protocol) if len(part) else None for part in parts)
 
 
 def bootstrapped(statistic: Callable[..., float], protocol: str, *counts: int) -> Measurement:

@@ -69,7 +69,7 @@ def largest_step(plane: Tensor) -> float:
 def pair_rank(autoencoder: Study) -> int:
     """The rank, from 1, of PAIR among all pairs by confusion among nearest neighbours of the test images."""
     classes = autoencoder.model.schema.classes
-    confusion = neighbour_confusion(autoencoder.test_codes[0], autoencoder.test_labels, len(classes))
+    confusion = neighbour_confusion(autoencoder.test_codes, autoencoder.test_labels, len(classes))
     first, second = (classes.index(name) for name in PAIR)
     pairs = confusion[tuple(torch.triu_indices(len(classes), len(classes), offset=1))]
     return 1 + int((pairs > confusion[first, second]).sum())

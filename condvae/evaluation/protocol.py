@@ -9,11 +9,9 @@ from condvae.config import Z_PRIORS, require
 from condvae.evaluation.study import Study
 from condvae.inference.batched import MIXTURE, MODEL_PRIOR, decode
 from condvae.inference.mixture import FITTED
-from condvae.seeds import shuffled
 
 SAMPLES_PER_CLASS = 1000
 MAX_SAMPLES = 50_000
-BALANCED = "Test images drawn at random, the same number of each class."
 MIXTURE_TEXT = f"The ex-post mixture is a {FITTED}."
 
 
@@ -22,8 +20,9 @@ class Protocol:
     """What can be chosen of how a model is evaluated.
 
     Args:
-        importance_samples: number of importance samples of z for each image.
-        images: number of test images for importance sampling, the same number of each class. None takes all of them.
+        importance_samples: number of importance samples of z for each image. Figures are those of so many samples for
+            each image, but only some images get them, see `condvae.evaluation.importance.multilevel`.
+        images: number of test images for importance sampling. None takes all of them.
         prior: where z is drawn from in the parts control, memorisation, classifier_score and augmentation, "prior" or
             "mixture". None is the mixture in augmentation, as in `condvae augment`, and the prior in the others. The
             parts accuracy and realism measure both.
@@ -35,8 +34,8 @@ class Protocol:
         ConfigError: a value is not possible.
     """
 
-    importance_samples: int = 500
-    images: int | None = 1000
+    importance_samples: int = 5000
+    images: int | None = None
     prior: str | None = None
     classifier_seeds: int = 5
     classifier_steps: int = 2000
@@ -74,27 +73,14 @@ def sample_labels(study: Study) -> Tensor:
 
 
 def proportioned(study: Study) -> Tensor:
-    """Positions in `sample_labels` that leave the labels in the proportions of the test images, int64 (M,)."""
+    """Positions in `sample_labels` that leave the labels in the proportions of the test images, int64 (M,).
+
+    A label of any test image has at least one position.
+    """
     labels = sample_labels(study)
     counts = torch.bincount(study.test_labels, minlength=len(study.model.schema.classes))
-    wanted = counts * int((labels == 0).sum()) // counts.max()
+    wanted = (counts * int((labels == 0).sum()) // counts.max()).clamp(min=1).where(counts > 0, 0)
     return torch.cat([(labels == label).nonzero()[:count, 0] for label, count in enumerate(wanted.tolist())])
-
-
-def balanced(study: Study, count: int | None) -> Tensor:
-    """Positions of test images, the same number of each label. They are drawn at random, always the same ones.
-
-    Args:
-        study: the run.
-        count: the largest number of images, but at least one of each label is drawn. None takes all test images.
-    """
-    labels = study.test_labels
-    if count is None:
-        return torch.arange(len(labels))
-    known, counts = labels.unique(return_counts=True)
-    each = max(1, min(count // len(known), int(counts.min())))
-    order = shuffled(len(labels))
-    return torch.cat([order[labels[order] == label][:each] for label in known.tolist()])
 
 
 def examples(study: Study, labels: Tensor, seed: int = 0) -> Tensor:

@@ -15,7 +15,7 @@ from condvae.data.sources import load_data
 from condvae.errors import DataError, RunError
 from condvae.evaluation.judge import Judge, find_judge
 from condvae.images import unit
-from condvae.inference.batched import CHUNK, MIXTURE, MODEL_PRIOR, draw, encode_all, encode_moments, evaluating
+from condvae.inference.batched import CHUNK, MIXTURE, MODEL_PRIOR, draw, encode_all, evaluating
 from condvae.inference.mixture import fit_mixture, load_mixture, save_mixture
 from condvae.model.priors import MixturePrior
 from condvae.model.saving import load
@@ -114,9 +114,9 @@ class Study:
         return encode_all(self.model, self.data.train, self.train_rows)
 
     @cached_property
-    def test_codes(self) -> tuple[Tensor, Tensor]:
-        """Posterior means and standard deviations of the test images in standard coordinates, float32 (N, Z) each."""
-        return encode_moments(self.model, self.data.test, self.test_rows)
+    def test_codes(self) -> Tensor:
+        """Posterior means of the test images in standard coordinates, float32 (N, Z)."""
+        return encode_all(self.model, self.data.test, self.test_rows)
 
     @cached_property
     def observed_codes(self) -> tuple[Tensor, Tensor]:

@@ -21,6 +21,7 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
 def small(monkeypatch: pytest.MonkeyPatch, cache: None) -> None:
     """Few images are drawn."""
     monkeypatch.setattr("condvae.evaluation.parts.classifier_score.IMAGES", CLASSIFIER_IMAGES)
+    monkeypatch.setattr("condvae.evaluation.parts.classifier_score.SEEN", 10 * CLASSIFIER_IMAGES)
     monkeypatch.setattr("condvae.evaluation.protocol.SAMPLES_PER_CLASS", SAMPLES_PER_CLASS)
 
 

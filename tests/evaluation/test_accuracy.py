@@ -34,7 +34,7 @@ def test_means_over_classes_and_over_images(uneven: Dataset, tmp_path: Path, mon
     def always(judge: Judge, images: Tensor) -> Tensor:
         return torch.ones(len(images), dtype=torch.int64)
 
-    monkeypatch.setattr(Judge, "predict", always)
+    monkeypatch.setattr(Judge, "classify", always)
     study = untrained(tmp_path / "run", uneven)
     found = evaluate(study, ["accuracy"])["accuracy"]
     assert [one.label for one in found.by_class] == ["left", "middle", "right"]

@@ -49,17 +49,43 @@ def test_the_attribute_within_labels_is_not_what_labels_differ_in(
     assert abs(found.within.value) < 0.1
 
 
-@pytest.mark.parametrize("contained", [True, False], ids=["contained", "not contained"])
-def test_the_probe_finds_the_label_in_z_or_is_at_chance(bars_study: Study, contained: bool) -> None:
+@pytest.mark.parametrize("contained", ["not at all", "on a line", "in rings"])
+def test_probes_find_the_label_in_z_or_are_at_chance(bars_study: Study, contained: str) -> None:
+    """A linear probe does not find labels that are the distance from the origin, and neighbours do."""
     torch.manual_seed(0)
     train, test = torch.randn(len(bars_study.train_labels), 2), torch.randn(len(bars_study.test_labels), 2)
-    if contained:
-        train[:, 0] += 10 * bars_study.train_labels
-        test[:, 0] += 10 * bars_study.test_labels
-    bars_study.__dict__.update(train_codes=train, test_codes=(test, torch.ones_like(test)))
+    for codes, labels in ((train, bars_study.train_labels), (test, bars_study.test_labels)):
+        if contained == "on a line":
+            codes[:, 0] += 10 * labels
+        if contained == "in rings":
+            codes *= ((1 + 10 * labels) / codes.norm(dim=1))[:, None]
+    bars_study.__dict__.update(train_codes=train, test_codes=test)
     found = STYLES.measure(bars_study, Protocol())
-    assert found.chance.value == pytest.approx(1 / 3), "of three labels"
-    if contained:
-        assert found.probe.value > 0.95
+    chance, linear, neighbours = found.chance.value, found.linear, found.neighbours
+    assert chance == pytest.approx(1 / 3), "of three labels"
+    if contained == "on a line":
+        assert min(linear.value, neighbours.value) > 0.95
     else:
-        assert abs(found.probe.value - found.chance.value) < 4 * found.probe.error
+        assert abs(linear.value - chance) < 4 * linear.error
+    if contained == "in rings":
+        assert neighbours.value > 0.7
+    if contained == "not at all":
+        assert abs(neighbours.value - chance) < 4 * neighbours.error
+
+
+def test_labels_agree_in_what_they_share(bars_study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first two of three labels have the same ink and opposite slants, and the third has its own of both."""
+    torch.manual_seed(0)
+    z = torch.randn(len(bars_study.train_labels))
+    others = torch.randn(2, len(z))
+    images = torch.arange(3.0)[:, None, None, None, None].expand(3, len(z), 3, 5, 7)
+    monkeypatch.setattr("condvae.evaluation.parts.styles.decode_all_labels", lambda *_: images)
+    monkeypatch.setitem(MEASURES, "ink", lambda part: [z, 3 * z + 1, others[0]][int(part[0, 0, 0, 0])])
+    monkeypatch.setitem(MEASURES, "slant", lambda part: [z, -z, others[1]][int(part[0, 0, 0, 0])])
+    found = {one.style: one for one in STYLES.measure(bars_study, Protocol()).agreement}
+    for name, expected in (("ink", 1), ("slant", -1)):
+        measured = found[name]
+        assert measured.correlation.value == pytest.approx(expected / 3, abs=0.15), "one of three pairs"
+        assert [one.value for one in measured.by_class] == pytest.approx([expected / 2] * 2 + [0], abs=0.2)
+        assert 0 < measured.correlation.error < 0.1
+    assert found["width"].correlation.value == 0, "a measure that does not vary"

@@ -3,8 +3,11 @@
 import pytest
 import torch
 
+from condvae.data.dataset import Dataset
 from condvae.evaluation import distances as features
 from condvae.evaluation.distances import frechet_distance, kernel_distance, nearest, neighbourhood
+from condvae.evaluation.judge import load_judge
+from condvae.images import unit
 
 
 def points(count: int, shift: float = 0.0, scale: float = 1.0) -> torch.Tensor:
@@ -17,17 +20,33 @@ def seeded() -> None:
 
 
 def test_the_frechet_distance_of_gaussians_is_its_closed_form() -> None:
-    found = frechet_distance(points(50_000), points(50_000, shift=0.5, scale=2.0), "here")
+    found = frechet_distance(points(50_000), points(50_000, shift=0.5, scale=2.0), "Here.")
     assert found.value == pytest.approx(8 * (0.5**2 + (2 - 1) ** 2), rel=0.02)
     assert 0 < found.error < 0.1
-    assert (found.count, found.protocol) == (50_000, "here")
+    assert (found.count, found.protocol) == (50_000, "Here. Extrapolated to infinite sets.")
     assert frechet_distance(points(50_000), points(50_000), "").value < 0.01
+    few = frechet_distance(points(5), points(30), "Here.")
+    assert (few.error, few.protocol) == (0, "Here. Not extrapolated.")
+
+
+def test_the_frechet_distance_does_not_depend_on_the_number_of_images() -> None:
+    """The distance of the sets as they are is more than 0 for the same distribution, and smaller for larger sets."""
+    pairs = [(torch.randn(count, 32), torch.randn(count, 32)) for count in (1000,) * 12]
+    plain = torch.tensor([features._frechet(*pair) for pair in pairs]).double()
+    found = [frechet_distance(*pair, "") for pair in pairs]
+    values = torch.tensor([one.value for one in found]).double()
+    assert plain.mean() > 0.2
+    assert abs(values.mean()) < 4 * values.std() / len(values) ** 0.5 + 0.01
+    errors = torch.tensor([one.error for one in found]).mean().item()
+    assert 0.5 < errors / values.std().item() < 2, "the error is the spread over repetitions"
 
 
 def test_the_kernel_distance_is_unbiased_around_zero_for_the_same_distribution() -> None:
     state = torch.get_rng_state()
-    same, other = kernel_distance(points(4000), points(4000), ""), kernel_distance(points(4000), points(4000, 0.5), "")
+    (same, p_same), (other, p_other) = (kernel_distance(points(4000), points(4000, shift), "") for shift in (0.0, 0.5))
     torch.set_rng_state(state)
+    assert p_same.value > 0.05
+    assert p_other.value == pytest.approx(1 / 401)
     assert abs(same.value) < 4 * same.error + 1e-3
     assert other.value > 10 * other.error
 
@@ -44,10 +63,21 @@ def test_the_kernel_distance_follows_its_definition() -> None:
 
     order = torch.randperm(10, generator=torch.Generator().manual_seed(0))
     halves = [distance(real[part], generated[part]) for part in order.split(5)]
-    found = kernel_distance(real, generated, "")
+    found, _ = kernel_distance(real, generated, "")
     assert found.value == pytest.approx(sum(halves) / 2, rel=1e-4)
     assert found.error == pytest.approx(abs(halves[0] - halves[1]) / 2, rel=1e-4)
     assert found.count == 10
+
+
+def test_the_permutation_test_holds_its_level(mnist: Dataset) -> None:
+    """Real images against real images: 200 repetitions, of which 5% may be taken for different distributions."""
+    everything = load_judge().embed(unit(torch.from_numpy(mnist.test.images[:4000])))
+    values = torch.tensor(
+        [kernel_distance(*everything[torch.randperm(4000)[:400]].split(200), "")[1].value for _ in range(200)]
+    )
+    rejected = int((values <= 0.05).sum())
+    assert 2 <= rejected <= 19, "of 10 expected, with a probability of 0.996"
+    assert 0.4 < values.mean() < 0.6
 
 
 def test_neighbourhood_of_the_same_of_a_narrower_and_of_another_distribution() -> None:

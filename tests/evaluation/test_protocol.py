@@ -1,32 +1,14 @@
 """Which images are measured, and what of a protocol can be chosen."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
 from condvae.data.dataset import Dataset
-from condvae.data.labelled import LabelledImages
 from condvae.errors import ConfigError
-from condvae.evaluation.protocol import Protocol, balanced, examples, proportioned, sample_labels
+from condvae.evaluation.protocol import Protocol, examples, proportioned, sample_labels
 from condvae.evaluation.study import Study
 from tests.evaluation.conftest import SAMPLES_PER_CLASS
-from tests.evaluation.runs import untrained
-
-
-def test_balanced_images_are_drawn_from_all_of_them(tmp_path: Path) -> None:
-    """They are not the first of each class, because files are often sorted."""
-    count, chosen_count = 600, 200
-    images, labels = np.zeros((count, 1, 4, 4), np.uint8), np.arange(count) % 2
-    part = LabelledImages(images, labels, ("a", "b"))
-    study = untrained(tmp_path / "run", Dataset("zeros", part, part))
-    chosen = balanced(study, chosen_count)
-    assert len(set(chosen.tolist())) == chosen_count
-    assert torch.bincount(study.test_labels[chosen]).tolist() == [chosen_count // 2] * 2
-    assert 0.35 < (chosen < count // 2).float().mean() < 0.65, "about half of them are from the first half"
-    assert torch.equal(chosen, balanced(study, chosen_count))
-    assert torch.equal(balanced(study, None), torch.arange(count))
 
 
 @pytest.mark.usefixtures("small")
@@ -37,6 +19,15 @@ def test_compared_images_have_the_labels_in_the_proportions_of_the_test_images(b
     assert torch.bincount(study.test_labels).tolist() == [10, 5, 10]
     expected = [SAMPLES_PER_CLASS, SAMPLES_PER_CLASS // 2, SAMPLES_PER_CLASS]
     assert torch.bincount(sample_labels(study)[proportioned(study)]).tolist() == expected
+
+
+@pytest.mark.usefixtures("small")
+def test_a_rare_class_is_compared_too(bars_study: Study) -> None:
+    """Of the largest class as many images are drawn as of any class, and of a class with 1% as many one at least."""
+    bars = bars_study.whole
+    common, rare = (np.flatnonzero(bars.test.labels == label) for label in (0, 1))
+    study = Study(bars_study.run, Dataset("uneven", bars.train, bars.test.take([*common.repeat(20), rare[0]])))
+    assert torch.bincount(sample_labels(study)[proportioned(study)], minlength=3).tolist() == [SAMPLES_PER_CLASS, 1, 0]
 
 
 def test_examples_are_drawn_without_replacement_if_the_class_has_enough_images(bars_study: Study) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from condvae.data.dataset import Dataset
 from condvae.evaluation.parts.classifier_score import measure_score
-from condvae.evaluation.parts.realism import Realism, measure_realism
+from condvae.evaluation.parts.realism import TRAINING, Realism, measure_realism
 from condvae.evaluation.protocol import Protocol, examples
 from condvae.evaluation.study import Study
 from condvae.images import unit
@@ -34,39 +34,57 @@ def stand_in(study: Study, bars: Dataset, real: bool) -> Callable[..., torch.Ten
 @pytest.fixture
 def compared(
     request: pytest.FixtureRequest, binary: Study, bars: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Realism, ...]:
+) -> dict[tuple[str, str], Realism]:
     monkeypatch.setattr("condvae.evaluation.protocol.SAMPLES_PER_CLASS", EACH)
-    monkeypatch.setattr("condvae.evaluation.parts.realism.decode", stand_in(binary, bars, real=request.param == "real"))
+    monkeypatch.setattr("condvae.evaluation.drawn.decode", stand_in(binary, bars, real=request.param == "real"))
     found = measure_realism(binary, Protocol())
-    assert [(one.prior, one.mode) for one in found] == [
-        ("prior", "mean"),
-        ("prior", "sample"),
-        ("mixture", "mean"),
-        ("mixture", "sample"),
-    ]
-    return found
+    places = [(one.prior, one.mode) for one in found]
+    assert places == [(prior, mode) for prior in (TRAINING, "prior", "mixture") for mode in ("mean", "sample")]
+    return dict(zip(places, found, strict=True))
 
 
 @pytest.mark.parametrize("compared", ["real"], indirect=True)
-def test_real_images_are_at_the_floor(compared: tuple[Realism, ...]) -> None:
-    for found in compared:
+def test_real_images_are_as_training_images(compared: dict[tuple[str, str], Realism]) -> None:
+    for (_, mode), found in compared.items():
         assert found.accuracy.value > 0.95, "the judge knows them"
-        if found.mode == "mean":
-            assert found.frechet.value == pytest.approx(found.frechet_floor.value)
-            assert found.kernel.value == pytest.approx(found.kernel_floor.value)
-        else:  # binarised with other noise than those of the floor
-            assert found.frechet.value < 2 * found.frechet_floor.value
-            assert abs(found.kernel.value - found.kernel_floor.value) < 4 * found.kernel_floor.error
-        assert found.density.value == pytest.approx(1, abs=0.4)
-        assert min(found.precision.value, found.recall.value, found.coverage.value) > 0.7
+        assert [one.value for one in found.accuracy_by_class] == pytest.approx([1, 1, 1], abs=0.1)
+        for one, training in zip(found.compared, compared[TRAINING, mode].compared, strict=True):
+            if mode == "mean":
+                assert one.frechet.value == pytest.approx(training.frechet.value, rel=1e-2, abs=1e-3)
+                assert one.kernel.value == pytest.approx(training.kernel.value, rel=1e-2, abs=1e-4)
+            assert one.p_value.value > 0.01
+            assert one.density.value == pytest.approx(1, abs=0.4)
+            assert min(one.precision.value, one.recall.value, one.coverage.value) > 0.7
+            assert all(part.value > 0.5 for part in one.coverage_by_class)
 
 
 @pytest.mark.parametrize("compared", ["noise"], indirect=True)
-def test_noise_is_far_from_the_floor(compared: tuple[Realism, ...]) -> None:
-    for found in compared:
-        assert found.frechet.value > 10 * found.frechet_floor.value
-        assert found.kernel.value - found.kernel_floor.value > 5 * found.kernel_floor.error
-        assert max(found.precision.value, found.coverage.value) < 0.5, "real images have more than 0.7"
+def test_noise_is_far_from_real_images(compared: dict[tuple[str, str], Realism]) -> None:
+    for (prior, mode), found in compared.items():
+        for one, training in zip(found.compared, compared[TRAINING, mode].compared, strict=True):
+            if prior != TRAINING:
+                assert one.frechet.value > 5 * max(abs(training.frechet.value), training.frechet.error)
+                assert one.kernel.value > 3 * abs(training.kernel.value)
+                assert one.p_value.value < 0.01
+                assert max(one.precision.value, one.coverage.value) < 0.5, "real images have more than 0.7"
+
+
+def test_samples_that_are_no_images_are_said_to_be_none(
+    binary: Study, bars: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, noise = stand_in(binary, bars, real=True), stand_in(binary, bars, real=False)
+
+    def decode(model: CVAE, z: torch.Tensor, rows: torch.Tensor, sample: bool) -> torch.Tensor:
+        return (noise(model, z, rows, sample) if sample else real(model, z, rows, sample)).roll(3, 0)
+
+    monkeypatch.setattr("condvae.evaluation.protocol.SAMPLES_PER_CLASS", EACH)
+    monkeypatch.setattr("condvae.evaluation.drawn.decode", decode)
+    monkeypatch.setattr("condvae.evaluation.parts.realism.NO_IMAGES", 0.9)
+    verdicts = [one.verdict for one in measure_realism(binary, Protocol()) if one.mode == "sample"]
+    assert verdicts[0] is None, "of training images"
+    for prior, verdict in zip(("prior", "mixture"), verdicts[1:], strict=True):
+        assert verdict.startswith(f"Samples with z from the {prior} are no images that one could use: the judge takes ")
+        assert verdict.endswith("Draw means from this model.")
 
 
 @pytest.mark.parametrize("real", [True, False], ids=["real", "noise"])
@@ -75,6 +93,7 @@ def test_the_accuracy_score_of_real_images_is_its_ceiling_and_of_noise_lower(
 ) -> None:
     enough = 900  # images for a classifier that is always right
     monkeypatch.setattr("condvae.evaluation.parts.classifier_score.IMAGES", enough)
+    monkeypatch.setattr("condvae.evaluation.parts.classifier_score.SEEN", 10 * enough)
     monkeypatch.setattr("condvae.evaluation.parts.classifier_score.decode", stand_in(binary, bars, real))
     found = measure_score(binary, Protocol())
     assert found.ceiling.value > 0.95
@@ -87,4 +106,6 @@ def test_realism_of_a_model_without_a_likelihood_is_of_means_alone(
 ) -> None:
     monkeypatch.setattr("condvae.evaluation.protocol.SAMPLES_PER_CLASS", EACH)
     found = measure_realism(bars_study, replace(Protocol(), prior="mixture"))
-    assert [(one.prior, one.mode) for one in found] == [("prior", "mean"), ("mixture", "mean")], "it measures both"
+    assert [(one.prior, one.mode) for one in found] == [
+        (TRAINING, "mean"), ("prior", "mean"), ("mixture", "mean"),
+    ], "it measures both"  # fmt: skip

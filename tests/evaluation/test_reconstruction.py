@@ -46,11 +46,12 @@ def test_codes_of_a_known_spread(bars_study: Study) -> None:
     train, test = spread * torch.randn(count, 2), spread * torch.randn(count, 2)
     images, labels = np.zeros((count, 3, 5, 7), np.uint8), np.zeros(count, np.int64)
     part = LabelledImages(images, labels, bars_study.model.schema.classes)
-    bars_study.__dict__.update(
-        data=Dataset("known", part, part), train_codes=train, test_codes=(test, torch.full_like(test, posterior_sd))
-    )
+    bars_study.__dict__.update(data=Dataset("known", part, part), train_codes=train, test_codes=test)
+    head = bars_study.model.posterior.logvar
+    head.weight.data.zero_()
+    head.bias.data.fill_(2 * np.log(posterior_sd))
     found = evaluate(bars_study, ["codes"])["codes"]
-    assert found.posterior_sd.value == pytest.approx(posterior_sd)
+    assert found.posterior_sd.value == pytest.approx(posterior_sd, rel=1e-4)
     assert found.code_sd.value == pytest.approx(spread, abs=0.1)
     entropy = np.log(2 * np.pi * np.e * spread**2)  # of a Gaussian with two dimensions
     assert entropy < found.surprise.value < entropy + 0.5, "larger, because the least probable codes are left out"

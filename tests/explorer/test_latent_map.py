@@ -32,7 +32,7 @@ def test_the_codes_are_those_of_test_images(plane: LatentMap, study: Study) -> N
     assert classes == study.data.test.classes
     assert of_data
     assert means.shape == deviations.shape == (LIMITS.points, 2)
-    every = torch.cdist(means[:20], study.test_codes[0])
+    every = torch.cdist(means[:20], study.test_codes)
     nearest = every.argmin(1)
     assert every.min(1).values.max() < 5e-3
     assert (study.test_labels[nearest] == labels[:20]).all()

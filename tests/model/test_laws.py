@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from condvae.config import Config, ModelConfig, TrainingConfig
-from condvae.evaluation.parts.likelihood import log_likelihood
+from condvae.evaluation.importance import log_likelihood
 from condvae.inference.batched import decode, draw, encode_all, encode_moments
 from condvae.model.cvae import CVAE
 from condvae.model.likelihoods import LIKELIHOODS

@@ -10,7 +10,6 @@ import pytest
 from condvae.evaluation.evaluate import EDITION, Evaluation
 from condvae.evaluation.measurement import Measurement
 from condvae.evaluation.parts.reconstruction import Reconstruction
-from condvae.evaluation.protocol import BALANCED, Protocol
 from condvae.plain import plain
 from condvae.run import Run
 
@@ -59,24 +58,14 @@ def test_results_by_older_protocols_do_not_count(quality: ModuleType) -> None:
     assert quality.load("conv", 0) is None
 
 
-def test_the_distance_by_its_floor(quality: ModuleType) -> None:
-    distances = {"frechet": {"value": 0.6, "error": 0.03, "count": 9}, "frechet_floor": {"value": 0.2, "error": 0.04}}
-    of_means = {"prior": "prior", "mode": "mean", "conditions": "given"}
-    found = {"realism": [{**of_means, "mode": "sample"}, {**of_means, "prior": "mixture"}, {**of_means, **distances}]}
-    ratio = quality.by_floor({"parts": found}, "given")
-    assert ratio["value"] == pytest.approx(3)
-    assert ratio["error"] == pytest.approx(3 * (0.05**2 + 0.2**2) ** 0.5)
-    assert quality.by_floor({"parts": found}, "none") is None
-
-
 @pytest.mark.parametrize(
-    ("samples", "prior", "usual"), [(500, "prior", True), (5, "prior", False), (500, "mixture", False)]
+    ("samples", "prior", "usual"), [("5,000", "prior", True), ("5", "prior", False), ("5,000", "mixture", False)]
 )
 def test_an_evaluation_with_another_protocol_is_refused(
-    quality: ModuleType, tmp_path: Path, samples: int, prior: str, usual: bool
+    quality: ModuleType, tmp_path: Path, samples: str, prior: str, usual: bool
 ) -> None:
-    how = f"Probability. {samples} importance samples of z for each image. {BALANCED}"
-    likelihood = {"nll": {"protocol": how, "count": Protocol().images}}
+    how = f"Probability. All test images. 5 importance samples for 9 images, and {samples} importance samples for 3."
+    likelihood = {"nll": {"protocol": how}}
     found = {
         "parts": {"classifier_score": {"prior": prior}, "memorisation": {"prior": prior}, "likelihood": likelihood}
     }

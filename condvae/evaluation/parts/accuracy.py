@@ -6,12 +6,14 @@ import torch
 from torch import Tensor
 
 from condvae.config import Z_PRIORS
+from condvae.evaluation.drawn import GIVEN, Way, drawn
 from condvae.evaluation.measurement import Measurement, measure
 from condvae.evaluation.part import Part, Section
 from condvae.evaluation.protocol import Protocol, drawing, encoding, examples, sample_labels, sample_rows, sample_size
 from condvae.evaluation.study import BATCH, Study, unit_batches
 from condvae.inference.batched import decode, draw
 from condvae.inference.mixture import fit_mixture
+from condvae.model.devices import fast_products
 from condvae.progress import progress
 
 
@@ -76,7 +78,7 @@ def _measure(study: Study, _: Protocol) -> Accuracy:
     labels = sample_labels(study)
     rows = sample_rows(study, labels)
     means = f"decoder means.{encoding(study)}"
-    cases: dict[str, tuple[Tensor, str]] = {
+    chosen: dict[str, tuple[Tensor, str]] = {
         "encoded": (
             study.train_codes[examples(study, labels)],
             f"z are the codes of training images of that label, {means}",
@@ -85,20 +87,18 @@ def _measure(study: Study, _: Protocol) -> Accuracy:
             draw(study.model, rows, 0, prior=_gaussians(study)),
             f"z from a Gaussian for each class, fitted to the codes of its training images, {means}",
         ),
-        **{prior: (study.draw(rows, 0, prior), drawing(study, prior)) for prior in Z_PRIORS},
     }
     protocol = f"Share of images that the judge classifies as their label. {sample_size(study)}, "
-    shares, drawn = {}, {}
-    with progress("Judging images", len(cases) * len(labels)) as advance:
-        for name, (z, how) in cases.items():
-            parts = zip(z.split(BATCH), rows.split(BATCH), labels.split(BATCH), strict=True)
-            correct = []
-            for part in parts:
-                correct.append(_correct(study, *part))
-                advance(len(part[0]))
-            drawn[name] = torch.cat(correct)
-            shares[name] = measure(drawn[name], protocol + how)
-    by_class = _by_class(study, labels, {prior: drawn[prior] for prior in Z_PRIORS})
+    shares, correct = {}, {}
+    with progress("Judging images", (len(chosen) + len(Z_PRIORS)) * len(labels)) as advance:
+        for name, (z, how) in chosen.items():
+            shares[name] = measure(_correct(study, z, rows, labels), protocol + how)
+            advance(len(labels))
+        for prior in Z_PRIORS:
+            correct[prior] = drawn(study, Way(prior, "mean", GIVEN)).correct
+            shares[prior] = measure(correct[prior], protocol + drawing(study, prior))
+            advance(len(labels))
+    by_class = _by_class(study, labels, correct)
     return Accuracy(
         **shares,
         weighted=_weighted(study, by_class),
@@ -150,7 +150,12 @@ def _gaussians(study: Study) -> torch.nn.Module:
 
 def _correct(study: Study, z: Tensor, rows: Tensor, labels: Tensor) -> Tensor:
     assert study.judge is not None  # the part does not apply without one
-    return study.judge.correct(decode(study.model, z, rows), labels)
+    found = []
+    for part, given, label in zip(z.split(BATCH), rows.split(BATCH), labels.split(BATCH), strict=True):
+        with fast_products(study.model.device):
+            images = decode(study.model, part, given)
+        found.append(study.judge.correct(images, label))
+    return torch.cat(found)
 
 
 PART = Part(

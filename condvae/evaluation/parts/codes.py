@@ -9,7 +9,10 @@ from condvae.evaluation.measurement import Measurement, measure
 from condvae.evaluation.part import Part, Section
 from condvae.evaluation.protocol import MIXTURE_TEXT, Protocol, encoding
 from condvae.evaluation.study import Study
-from condvae.inference.batched import CHUNK
+from condvae.inference.batched import CHUNK, encode_moments
+from condvae.seeds import shuffled
+
+WIDTHS = 1000  # test images whose posterior standard deviations are measured
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,13 @@ class Codes(Section):
 
 def _measure(study: Study, _: Protocol) -> Codes:
     count, how = len(study.train_codes), encoding(study)
+    shown = shuffled(len(study.test_labels))[:WIDTHS]
+    widths = encode_moments(study.model, study.data.test.take(shown.numpy()), study.test_rows[shown])[1]
     spread = study.train_codes.double().std(0).mean().item() if count > 1 else 0.0
     return Codes(
         measure(
-            study.test_codes[1].mean(1),
-            f"Standard deviation of q(z|x,y), mean over latent dimensions. Test images.{how}",
+            widths.mean(1),
+            f"Standard deviation of q(z|x,y), mean over latent dimensions. Test images drawn at random.{how}",
         ),
         Measurement(
             spread,
@@ -47,7 +52,7 @@ def _measure(study: Study, _: Protocol) -> Codes:
 
 def _surprise(study: Study) -> Measurement:
     conditions, device = study.model.conditions, study.model.device
-    parts = zip(study.test_codes[0].split(CHUNK), study.test_rows.split(CHUNK), strict=True)
+    parts = zip(study.test_codes.split(CHUNK), study.test_rows.split(CHUNK), strict=True)
     density = [study.mixture(conditions(rows.to(device)).cpu()).log_prob(codes) for codes, rows in parts]
     how = f"Nats, posterior means of test images. {MIXTURE_TEXT}{encoding(study)}"
     return measure(-torch.cat(density), how)

@@ -1,34 +1,34 @@
 """How probable a model finds real images: the bound, log p(x|y) by importance sampling, and what follows from it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import log
+from math import hypot, log, prod, sqrt
 
 import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
+from condvae.evaluation.by_label import by_label, rounds_in_words
+from condvae.evaluation.importance import Estimates, Level, described, log_likelihood, minus_log_likelihood, multilevel
 from condvae.evaluation.measurement import Measurement, bootstrapped, measure
 from condvae.evaluation.part import Part, Section
-from condvae.evaluation.protocol import BALANCED, Protocol, balanced
-from condvae.evaluation.study import Study
+from condvae.evaluation.protocol import Protocol
+from condvae.evaluation.study import Study, unit_images
 from condvae.inference.batched import CHUNK, evaluating
-from condvae.model.cvae import CVAE
 from condvae.model.distributions import divergence, gaussian
-from condvae.progress import progress
-from condvae.seeds import seeded
+from condvae.seeds import seeded, shuffled
 
 BINS = 15  # of the calibration error
 ACTIVE = 0.01  # a dimension is active if the variance of its posterior means is larger
-LABEL_SAMPLES = 20  # importance samples for each label except the image's own
-BOUND, OWN, OTHERS, DEQUANTISED = 11, 12, 13, 14  # distinguish the seeds of samples of z
+PAIRS = 3000  # images times labels under which their likelihood is estimated, at most
+THRESHOLD = 0.5  # of fixed binarisation
+Images = Callable[[Tensor], Tensor]  # positions (N,) to images as the likelihood sees them, (N, C, H, W)
+BOUND, OWN, OTHERS, DEQUANTISED, FIXED = 11, 12, 13, 14, 15  # distinguish the seeds of samples
 
 
 @dataclass(frozen=True)
 class Classifier(Section):
     """The model as a classifier: it chooses the label under which an image is most probable.
-
-    An estimated likelihood is a lower bound. In training the posterior gets true labels only. It fits badly under other
-    labels, and the estimate is then lower.
 
     Attributes:
         accuracy: share of test images for which the model chooses the true label.
@@ -45,8 +45,27 @@ class Classifier(Section):
 
 
 @dataclass(frozen=True)
+class Fixed(Section):
+    """The same figures for another binarisation: pixels of at least THRESHOLD are 1, and the others 0.
+
+    Attributes:
+        nll: -log p(x|y).
+        marginal: -log p(x). None where `Nats.marginal` is None.
+    """
+
+    nll: Measurement = field(metadata={"title": "-log p(x|y), nats"})
+    marginal: Measurement | None = field(metadata={"title": "-log p(x), nats"})
+
+    @property
+    def heading(self) -> str:
+        return "fixed binarisation"
+
+
+@dataclass(frozen=True)
 class Nats(Section):
     """How probable a model finds test images. Only figures with the same `measures` can be compared.
+
+    Binarised images are drawn once, each pixel with its own value as the probability of a 1 (dynamic binarisation).
 
     Attributes:
         measures: what the likelihood is a probability or a density of.
@@ -59,6 +78,10 @@ class Nats(Section):
         nll: -log p(x|y).
         bits: the same in bits per dimension.
         marginal: -log p(x), summed over all labels. None if there is one label only, or if there are other conditions.
+        gap: by how much -log p(x|y) decreases with the last tenfold increase of the samples. The distance of `nll` from
+            the true value is about as large, or smaller. None if there are too few samples for levels.
+        effective: effective sample size of the importance samples of the highest level.
+        fixed: figures for fixed binarisation. None if images are not binarised.
         classifier: the model as a classifier. None if there are not several labels.
         code_length: bits per dimension in which the 8-bit images can be stored, with the model as the code. None for a
             likelihood of binarised images, which is no code for grey levels.
@@ -73,6 +96,9 @@ class Nats(Section):
     nll: Measurement = field(metadata={"title": "-log p(x|y), nats"})
     bits: Measurement = field(metadata={"title": "-log p(x|y), bits per dimension"})
     marginal: Measurement | None = field(metadata={"title": "-log p(x), nats"})
+    gap: Measurement | None = field(metadata={"title": "decrease of -log p(x|y) with ten times as many samples, nats"})
+    effective: Measurement = field(metadata={"title": "effective sample size"})
+    fixed: Fixed | None = None
     classifier: Classifier | None = None
     code_length: Measurement | None = field(
         default=None, metadata={"title": "code length of 8-bit images, bits per dimension"}
@@ -87,43 +113,21 @@ class Nats(Section):
         return f"-log p(x|y), {self.measures}", f"{self.nll.value:.1f} nats"
 
 
-def log_likelihood(model: CVAE, x: Tensor, rows: Tensor, samples: int, what: str = "Importance sampling") -> Tensor:
-    """log p(x|y) of each image, estimated with exactly K importance samples of q(z|x,y), in constant memory.
-
-    Burda et al., https://arxiv.org/abs/1509.00519. The estimate is a stochastic lower bound that rises to the true
-    value with K.
-
-    Args:
-        model: a trained model.
-        x: images as the likelihood sees them, float (B, C, H, W), on the CPU.
-        rows: conditions (B, D), or labels (B,).
-        samples: K.
-        what: the name of the work, for its progress.
-
-    Returns:
-        float32 (B,), in nats.
-    """
-    together, device, found = max(1, CHUNK // samples), model.device, []
-    with evaluating(model), progress(what, len(x)) as advance:
-        for images, chosen in zip(x.split(together), rows.split(together), strict=True):
-            found.append(_log_mean_weight(model, images.to(device), chosen.to(device), samples).cpu())
-            advance(len(images))
-        return torch.cat(found)
-
-
 def measure_likelihood(study: Study, protocol: Protocol) -> Nats:
     """Measure how probable the test images are. The bound and its terms are measured on all of them."""
     model, kind = study.model, _sentence(study.model.likelihood.measures)
-    shown = balanced(study, protocol.images)
-    x, rows = study.observed[shown], study.test_rows[shown]
+
+    def observed(positions: Tensor) -> Tensor:
+        return study.observed[positions]
+
+    chosen, which = _chosen(study, protocol)
+    levels = _levels(study, observed, chosen, protocol, OWN)
     bound = _bounds(study)
-    with seeded(OWN):
-        own = log_likelihood(model, x, rows, protocol.importance_samples)
-    tested = BALANCED if protocol.images else "All test images."
-    how = f"{kind} {protocol.importance_samples} importance samples of z for each image. {tested}"
+    how = f"{kind} {which}"
     everything = f"{kind} One sample of z for each image. All test images."
-    marginal, classifier = _over_labels(study, shown, own, how, tested)
+    gain, classifier = _over_labels(study, observed, chosen, protocol, OTHERS)
     dimensions, each = _dimensions(study)
+    nll = minus_log_likelihood(levels, how)
     return Nats(
         measures=model.likelihood.measures,
         bound=measure(-bound[0], everything),
@@ -131,45 +135,77 @@ def measure_likelihood(study: Study, protocol: Protocol) -> Nats:
         divergence=measure(bound[2], everything),
         dimensions=tuple(measure(values, each) for values in dimensions.T),
         active_units=_active_units(study),
-        nll=measure(-own, how),
-        bits=_bits(model, own, x[0].numel(), how),
-        marginal=marginal,
+        nll=nll,
+        bits=_bits(study, levels, how),
+        marginal=_marginal(study, chosen, nll, gain),
+        gap=_gap(levels, kind),
+        effective=measure(levels[-1].estimates.effective, f"Of {described(levels[-1:])}"),
+        fixed=_fixed(study, chosen, protocol, which) if model.likelihood.binary else None,
         classifier=classifier,
-        code_length=_code_length(study, shown, rows, protocol, how) if model.likelihood.offset else None,
+        code_length=_code_length(study, chosen, protocol, how) if model.likelihood.offset else None,
     )
+
+
+def _chosen(study: Study, protocol: Protocol) -> tuple[Tensor, str]:
+    """Positions of test images, int64 (N,), and which they are in a sentence."""
+    count = len(study.test_labels)
+    if protocol.images is None or protocol.images >= count:
+        return torch.arange(count), "All test images."
+    return shuffled(count)[: protocol.images], "Test images drawn at random."
+
+
+def _levels(study: Study, images: Images, chosen: Tensor, protocol: Protocol, seed: int) -> tuple[Level, ...]:
+    """Estimates of log p(x|y) for the chosen test images, by their positions (N,)."""
+
+    def estimate(positions: Tensor, samples: int, blocks: int) -> Estimates:
+        some = chosen[positions]
+        return log_likelihood(study.model, images(some), study.test_rows[some], samples, blocks=blocks)
+
+    return multilevel(estimate, len(chosen), protocol.importance_samples, seed)
+
+
+def _fixed(study: Study, chosen: Tensor, protocol: Protocol, which: str) -> Fixed:
+    def thresholded(positions: Tensor) -> Tensor:
+        return (unit_images(study.data.test, positions) >= THRESHOLD).float()
+
+    how = f"Probability of images binarised at {THRESHOLD}. {which}"
+    nll = minus_log_likelihood(_levels(study, thresholded, chosen, protocol, FIXED), how)
+    return Fixed(nll, _marginal(study, chosen, nll, _over_labels(study, thresholded, chosen, protocol, FIXED)[0]))
+
+
+def _gap(levels: tuple[Level, ...], kind: str) -> Measurement | None:
+    if len(levels) == 1:
+        return None
+    fewer, last = levels[-2], levels[-1]
+    how = f"{kind} From {fewer.samples:,} to {last.samples:,} importance samples for each image."
+    return Measurement(last.gain, last.error, len(last.positions), how)
 
 
 def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _log_mean_weight(model: CVAE, x: Tensor, rows: Tensor, samples: int) -> Tensor:
-    total = torch.full((len(x),), -torch.inf, device=x.device)
-    for start in range(0, samples, CHUNK):
-        reconstruction, log_ratio = model.sampled(x, rows, min(CHUNK, samples - start))
-        total = torch.logaddexp(total, (reconstruction - log_ratio).logsumexp(0))
-    return total - log(samples)
+def _bits(study: Study, levels: tuple[Level, ...], how: str) -> Measurement:
+    likelihood, pixels = study.model.likelihood, prod(study.model.schema.shape)
+    if likelihood.offset:
+        how = f"{how} Density per grey level without dequantisation: not a code length, may be negative."
+    return minus_log_likelihood(levels, how, 1 / (pixels * log(2)), likelihood.offset)
 
 
-def _bits(model: CVAE, own: Tensor, pixels: int, how: str) -> Measurement:
-    if not model.likelihood.offset:
-        return measure(-own / (pixels * log(2)), how)
-    bits = -own / (pixels * log(2)) + model.likelihood.offset
-    return measure(bits, f"{how} Density per grey level without dequantisation: not a code length, may be negative.")
-
-
-def _code_length(study: Study, shown: Tensor, rows: Tensor, protocol: Protocol, how: str) -> Measurement:
-    """Bits per dimension of test images, by their positions (M,), with conditions (M, D).
+def _code_length(study: Study, chosen: Tensor, protocol: Protocol, how: str) -> Measurement:
+    """Bits per dimension of the chosen test images, by their positions (N,).
 
     The probability of a grey level v is the integral of the density from v / 256 to (v + 1) / 256. With u uniform in
     [0, 1), the mean of -log p((v + u) / 256) is a bound on its code length.
     """
-    values = torch.from_numpy(study.data.test.pixels(shown.numpy()))
-    with seeded(DEQUANTISED):
-        x = (values + torch.rand(values.shape)) / 256
-        found = log_likelihood(study.model, x, rows, protocol.importance_samples, "Importance sampling of 8-bit images")
+
+    def dequantised(positions: Tensor) -> Tensor:
+        values = torch.from_numpy(study.data.test.pixels(positions.numpy()))
+        return (values + torch.rand(values.shape)) / 256
+
+    levels = _levels(study, dequantised, chosen, protocol, DEQUANTISED)
     bound = "An upper bound, by uniform dequantisation (Theis et al., https://arxiv.org/abs/1511.01844)."
-    return measure(8 - found / (values[0].numel() * log(2)), f"{how} {bound}")
+    return minus_log_likelihood(levels, f"{how} {bound}", 1 / (prod(study.model.schema.shape) * log(2)), 8)
 
 
 def _bounds(study: Study) -> Tensor:
@@ -221,43 +257,43 @@ def _active_units(study: Study) -> Measurement:
 
 
 def _over_labels(
-    study: Study, shown: Tensor, own: Tensor, how: str, tested: str
+    study: Study, images: Images, chosen: Tensor, protocol: Protocol, seed: int
 ) -> tuple[Measurement | None, Classifier | None]:
-    """-log p(x) and the model as a classifier, from log p(x|y) under every label.
+    """How much the other labels add to log p(x) over that of the true one, and the model as a classifier.
 
     Args:
         study: the run.
-        shown: positions of test images, (N,).
-        own: log p(x|y) of each under its own label, (N,).
-        how: the protocol of `own`.
-        tested: which images these are, in words.
+        images: positions of test images to images as the likelihood sees them.
+        chosen: positions of the images that are measured, (M,). Only some of them are used.
+        protocol: the largest number of importance samples is its.
+        seed: distinguishes the samples.
     """
-    conditions, labels = study.model.conditions, study.test_labels[shown]
+    conditions = study.model.conditions
     if len(conditions.classes) <= 1:
         return None, None
-    table = _by_label(study, shown)
+    some = chosen[shuffled(len(chosen))[: max(1, PAIRS // len(conditions.classes))]]
+    labels, log_prior = study.test_labels[some], study.label_frequencies.log()
+    table = by_label(study.model, images(some), study.test_rows[some], log_prior, protocol.importance_samples, seed)
+    how = f"{rounds_in_words(protocol.importance_samples)} {len(some):,} test images drawn at random."
     if len(conditions.variables) > 1:
-        return None, _classifier(table, labels, f"{tested} Other conditions are those of the images.")
-    classifier = _classifier(table, labels, tested)
-    table[torch.arange(len(shown)), labels] = own
-    total = (table + study.label_frequencies.log()).logsumexp(1)
-    others = f"{LABEL_SAMPLES} samples for each of the other labels. Labels have their frequencies in training."
-    return measure(-total, f"{how} {others}"), classifier
+        return None, _classifier(table, labels, f"{how} Other conditions are those of the images.")
+    joint = table + log_prior
+    gain = joint.logsumexp(1) - joint.gather(1, labels[:, None])[:, 0]
+    return measure(gain, f"What the other labels add is measured with {how}"), _classifier(table, labels, how)
 
 
-def _by_label(study: Study, shown: Tensor) -> Tensor:
-    """log p(x|y) of test images under every label, (N, classes)."""
-    columns, x = [], study.observed[shown]
-    for label, name in enumerate(study.model.conditions.classes):
-        rows = study.test_rows[shown].clone()
-        rows[:, 0] = label
-        with seeded(OTHERS, label):
-            what = f"Importance sampling under label {name}"
-            columns.append(log_likelihood(study.model, x, rows, LABEL_SAMPLES, what))
-    return torch.stack(columns, 1)
+def _marginal(study: Study, chosen: Tensor, nll: Measurement, gain: Measurement | None) -> Measurement | None:
+    """-log p(x): that of p(x|y) p(y) for the true label y, minus what the other labels add."""
+    if gain is None:
+        return None
+    surprise = -study.label_frequencies.log()[study.test_labels[chosen]]
+    how = f"{nll.protocol} {gain.protocol} Labels have their frequencies in training."
+    spread = surprise.double().std().item() / sqrt(len(chosen)) if len(chosen) > 1 else 0.0
+    value = nll.value + surprise.double().mean().item() - gain.value
+    return Measurement(value, hypot(nll.error, spread, gain.error), nll.count, how)
 
 
-def _classifier(table: Tensor, labels: Tensor, tested: str) -> Classifier:
+def _classifier(table: Tensor, labels: Tensor, how: str) -> Classifier:
     from torchmetrics.functional.classification import multiclass_calibration_error
 
     probabilities, (count, classes) = table.softmax(1), table.shape
@@ -265,9 +301,7 @@ def _classifier(table: Tensor, labels: Tensor, tested: str) -> Classifier:
     def calibration_error(chosen: Tensor) -> float:
         return multiclass_calibration_error(probabilities[chosen], labels[chosen], classes, BINS).item()
 
-    how = (
-        f"{LABEL_SAMPLES} importance samples of z for each label. All labels have the same prior probability. {tested}"
-    )
+    how = f"All labels have the same prior probability. {how}"
     return Classifier(
         measure((table.argmax(1) == labels).float(), f"Share of correct choices. {how}"),
         bootstrapped(calibration_error, f"{BINS} bins. {how}", count),

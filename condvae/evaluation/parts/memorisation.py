@@ -2,39 +2,76 @@
 
 from dataclasses import dataclass, field
 
-from torch import Tensor
-
-from condvae.evaluation.distances import nearest
-from condvae.evaluation.measurement import Measurement, bootstrapped, measure
+from condvae.evaluation.copies import LEVEL, Nearness, Views, compare, controls, nearest_of_class, small_and_shifted
+from condvae.evaluation.features import JUDGED
+from condvae.evaluation.measurement import Measurement, measure
 from condvae.evaluation.part import Part, Section
-from condvae.evaluation.protocol import BALANCED, Protocol, balanced, drawing, sample_rows
-from condvae.evaluation.study import Study, unit_images
+from condvae.evaluation.protocol import Protocol, drawing, examples, sample_rows
+from condvae.evaluation.study import Study
 from condvae.inference.batched import decode
+from condvae.model.devices import fast_products
+from condvae.seeds import shuffled
 
-IMAGES = 1000  # whose nearest training images are searched
+IMAGES = 2000  # test images whose nearest training images are searched, and as many generated ones
+COPIED = 42  # distinguishes the seed that chooses the training images of the controls
+
+
+@dataclass(frozen=True)
+class Control(Section):
+    """Training images copied in one way, which the comparison must detect.
+
+    Attributes:
+        way: how they are copied.
+        nearer: as `Copying.nearer`, of these copies.
+        flagged: as `Copying.flagged`: the rate at which such copies are detected.
+    """
+
+    way: str
+    nearer: Measurement = field(metadata={"title": "nearer to a training image than a reconstruction"})
+    flagged: Measurement = field(metadata={"title": "flagged as copies"})
+
+    @property
+    def heading(self) -> str:
+        return f"control: {self.way}"
+
+
+@dataclass(frozen=True)
+class Copying(Section):
+    """How near generated images are to training images of their class, by pixels or features.
+
+    Attributes:
+        distance: what is compared.
+        nearer: probability that a generated image is nearer to its nearest training image than the reconstruction of
+            a test image of the same class is to its own. 0.5 without copying, and 1 for copies.
+        flagged: share of generated images that are nearer to a training image than 99% of the reconstructions, each
+            relative to the median of its class. 1% is expected without copying.
+        controls: the same for training images that were copied in several ways.
+    """
+
+    distance: str
+    nearer: Measurement = field(metadata={"title": "nearer to a training image than a reconstruction"})
+    flagged: Measurement = field(metadata={"title": "flagged as copies"})
+    controls: tuple[Control, ...] = ()
+
+    @property
+    def heading(self) -> str:
+        return self.distance
 
 
 @dataclass(frozen=True)
 class Memorisation(Section):
-    """Distances to the nearest training image, as root mean square differences of pixels.
+    """Whether generated images are copies of training images.
 
-    Decoder means are smoother than images, and therefore nearer to any image. So generated images are compared with
-    reconstructions of test images, which are about as smooth, and whose images are not in the training set.
+    Decoder means are smoother than images. They are therefore compared with reconstructions of test images, which are
+    as smooth, and whose images are not in the training set.
 
     Attributes:
         prior: where z is drawn from, "prior" or "mixture".
-        generated: distances of generated images.
-        real: distances of test images.
-        reconstructed: distances of the reconstructions of these test images.
-        copies: share of generated images with a distance below the 1st percentile of the reconstructions. About 1% is
-            expected without copying.
+        by_distance: the comparison, by pixels and by features.
     """
 
     prior: str
-    generated: Measurement = field(metadata={"title": "nearest training image, of generated images"})
-    real: Measurement = field(metadata={"title": "nearest training image, of test images"})
-    reconstructed: Measurement = field(metadata={"title": "nearest training image, of reconstructed test images"})
-    copies: Measurement = field(metadata={"title": "generated images nearer than 99% of reconstructions"})
+    by_distance: tuple[Copying, ...]
 
     @property
     def heading(self) -> str:
@@ -42,30 +79,48 @@ class Memorisation(Section):
 
 
 def _measure(study: Study, protocol: Protocol) -> Memorisation:
-    train, shown = study.data.train, balanced(study, IMAGES)
-    rows = sample_rows(study, study.test_labels[shown])
-    copies = decode(study.model, study.test_codes[0][shown], study.test_rows[shown])
-    drawn = nearest(decode(study.model, study.draw(rows, 0, protocol.usual_prior), rows), train)[0][:, 0]
-    real = nearest(unit_images(study.data.test, shown), train)[0][:, 0]
-    reconstructed = nearest(copies, train)[0][:, 0]
+    shown = shuffled(len(study.test_labels))[:IMAGES]
+    labels, prior = study.test_labels[shown], protocol.usual_prior
+    rows = sample_rows(study, labels)
+    with fast_products(study.model.device):
+        generated = decode(study.model, study.draw(rows, 0, prior), rows)
+        held_out = decode(study.model, study.test_codes[shown], study.test_rows[shown])
+    copied = examples(study, labels, COPIED)
+    ways, distances = controls(study, copied), _distances(study)
+    found = []
+    for name, views in distances.items():
+        reference = nearest_of_class(study, held_out, labels, views)
+        how = (
+            f"Distance in {name} to the nearest training image of the class, compared with the distances of "
+            f"reconstructions of {len(labels):,} test images of the class."
+        )
+        mine = compare(nearest_of_class(study, generated, labels, views), labels, reference, labels)
+        own = study.train_labels[copied]
+        tests = {
+            way: compare(nearest_of_class(study, images, own, views), own, reference, labels)
+            for way, images in ways.items()
+        }
+        drawn = f"{how} Generated images with the labels of these test images, {drawing(study, prior)}"
+        found.append(
+            Copying(
+                name,
+                *_figures(mine, drawn),
+                tuple(Control(way, *_figures(near, f"{how} Training images, {way}.")) for way, near in tests.items()),
+            )
+        )
+    return Memorisation(prior, tuple(found))
 
-    def share(first: Tensor, second: Tensor) -> float:
-        return (drawn[first] < reconstructed[second].quantile(0.01)).float().mean().item()
 
-    what = "Root mean square difference of pixels in [0, 1] to the nearest of all training images."
-    how = f"Generated images with the labels of the test images, {drawing(study, protocol.usual_prior)}"
-    return Memorisation(
-        protocol.usual_prior,
-        measure(drawn, f"{what} {how}"),
-        measure(real, f"{what} {BALANCED}"),
-        measure(reconstructed, f"{what} {BALANCED} They are decoded from their posterior means."),
-        bootstrapped(
-            share,
-            f"Share of generated images with a distance below the 1st percentile of the reconstructions. {how}",
-            len(shown),
-            len(shown),
-        ),
-    )
+def _figures(near: Nearness, how: str) -> tuple[Measurement, Measurement]:
+    flagged = f"{how} Flagged if nearer than all but {LEVEL:.0%} of them, relative to the median of the class."
+    return measure(near.nearer, f"{how} Ties count as half."), measure(near.flagged, flagged)
+
+
+def _distances(study: Study) -> dict[str, Views]:
+    """What is compared, by name. Features of the judge need several classes."""
+    judge = study.judge
+    found: dict[str, Views] = {"pixels, averaged over 2 x 2 and shifted by at most one pixel": small_and_shifted}
+    return found if judge is None else {**found, JUDGED: lambda images: [judge.embed(images)]}
 
 
 PART = Part(

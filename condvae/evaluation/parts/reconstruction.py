@@ -37,12 +37,17 @@ class Reconstruction(Section):
 
 def _measure(study: Study, _: Protocol) -> Reconstruction:
     how = f" Test images are decoded from their posterior means.{encoding(study)}"
-    error = torch.cat([squared_error(real, copy) for real, copy in _pairs(study)])
+    has_window = min(study.model.schema.shape[1:]) >= SSIM_SIDE
+    errors, similarities = [], []
+    for real, copy in _pairs(study):
+        errors.append(squared_error(real, copy))
+        if has_window:
+            similarities.append(_similarity(copy, real))
+    error, similar = torch.cat(errors), None
     psnr = -10 * error.clamp(min=1e-10).log10()
-    similar = None
-    if min(study.model.schema.shape[1:]) >= SSIM_SIDE:
-        values = torch.cat([_similarity(copy, real) for real, copy in _pairs(study)])
-        similar = measure(values, f"Structural similarity with a Gaussian window of 11 x 11 pixels.{how}")
+    if has_window:
+        window = f"Structural similarity with a Gaussian window of {SSIM_SIDE} x {SSIM_SIDE} pixels.{how}"
+        similar = measure(torch.cat(similarities), window)
     return Reconstruction(
         measure(error, f"Mean squared error per pixel, with pixels in [0, 1].{how}"),
         measure(psnr, f"Mean of -10 log10 MSE over images.{how}"),
@@ -52,7 +57,7 @@ def _measure(study: Study, _: Protocol) -> Reconstruction:
 
 def _pairs(study: Study) -> Iterator[tuple[Tensor, Tensor]]:
     """Test images and their reconstructions, floats in [0, 1] (B, C, H, W), batch by batch."""
-    codes, rows = study.test_codes[0].split(BATCH), study.test_rows.split(BATCH)
+    codes, rows = study.test_codes.split(BATCH), study.test_rows.split(BATCH)
     for real, z, chosen in zip(unit_batches(study.data.test), codes, rows, strict=True):
         yield real, decode(study.model, z, chosen)
 

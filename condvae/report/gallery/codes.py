@@ -21,7 +21,7 @@ TSNE_AXES = ("t-SNE 1", "t-SNE 2")
 
 def _latent(wanted: Wanted) -> Figure:
     study, shown = wanted.study, wanted.test_positions()
-    codes, known = study.test_codes[0].numpy(), study.test_labels.numpy()
+    codes, known = study.test_codes.numpy(), study.test_labels.numpy()
     return plots.points(codes[shown, :2], known[shown], study.model.schema.classes, ("$z_0$", "$z_1$"))
 
 
@@ -31,7 +31,7 @@ def _tsne(wanted: Wanted) -> Figure:
     if len(known) < 2:
         raise InputError(f"Figure 'tsne' needs two test images, and these labels have {len(known)}. Add a label.")
     shown = np.random.default_rng(0).permutation(known)[:TSNE_IMAGES]
-    embedded = _embedded(subject.test_codes[0][shown].numpy())
+    embedded = _embedded(subject.test_codes[shown].numpy())
     return plots.points(embedded, subject.test_labels[shown].numpy(), subject.model.schema.classes, TSNE_AXES)
 
 

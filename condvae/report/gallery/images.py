@@ -68,7 +68,7 @@ def _reconstructions(wanted: Wanted) -> Figure:
     shown = torch.cat([(known == label).nonzero()[:each, 0] for label in labels])
     if not len(shown):
         raise InputError("Figure 'reconstructions' needs a test image, and these labels have none. Add a label.")
-    copies = draw_pixels(study.model, study.test_codes[0][shown], study.test_rows[shown])
+    copies = draw_pixels(study.model, study.test_codes[shown], study.test_rows[shown])
     images = np.stack([study.data.test.pixels(shown.numpy()), copies])
     return plots.tiles(images, [classes[known[index]] for index in shown], ["test", "model"])
 

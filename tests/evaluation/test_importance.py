@@ -1,0 +1,219 @@
+"""Importance sampling against closed forms and quadrature."""
+
+from math import log
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, Independent, Normal
+
+from condvae.config import ModelConfig, TrainingConfig
+from condvae.data.dataset import Dataset
+from condvae.evaluation.by_label import by_label
+from condvae.evaluation.importance import (
+    Estimates,
+    described,
+    log_likelihood,
+    minus_log_likelihood,
+    multilevel,
+)
+from condvae.evaluation.study import Study
+from condvae.inference.batched import CHUNK
+from condvae.seeds import seeded
+from tests.evaluation.linear import IMAGES, SCHEMA, LinearGaussian
+from tests.evaluation.quadrature import log_likelihood_by_quadrature
+from tests.evaluation.runs import trained
+
+MANY = 5000  # samples for each image
+
+
+@pytest.fixture
+def linear() -> LinearGaussian:
+    return LinearGaussian()
+
+
+def whole(model: nn.Module, x: Tensor, rows: Tensor, samples: int) -> Tensor:
+    return log_likelihood(model, x, rows, samples).whole
+
+
+def test_one_sample_of_the_exact_posterior_is_exact(linear: LinearGaussian) -> None:
+    model = linear.with_posterior(wrong=0)
+    found = whole(model, linear.x, linear.labels, 1)
+    torch.testing.assert_close(found, linear.log_p, atol=1e-3, rtol=1e-4)
+    bound = model.elbo(linear.x, linear.labels)
+    torch.testing.assert_close(bound.value, linear.log_p, atol=1e-3, rtol=1e-4)
+
+
+@pytest.mark.parametrize("samples", [1, 4, 10, 30])
+def test_the_mean_weight_is_unbiased(linear: LinearGaussian, samples: int) -> None:
+    torch.manual_seed(0)
+    model, repeats = linear.with_posterior(wrong=0, scale=1.3), 200
+    x, labels = linear.x.repeat(repeats, 1, 1, 1), linear.labels.repeat(repeats)
+    ratios = (whole(model, x, labels, samples) - linear.log_p.repeat(repeats)).double().exp()
+    error = ratios.std() / len(ratios) ** 0.5
+    assert abs(ratios.mean() - 1) < 4 * error
+    assert error < 0.05
+
+
+def test_it_rises_with_the_samples_to_the_exact_value(linear: LinearGaussian) -> None:
+    model = linear.with_posterior(wrong=0.02, scale=1.5)
+    torch.manual_seed(1)
+    x, labels = linear.x.repeat(50, 1, 1, 1), linear.labels.repeat(50)
+    values = [whole(model, x, labels, samples).mean() for samples in (1, 4, 16, 256)]
+    bound = torch.stack([model.elbo(x, labels).value.mean() for _ in range(4)]).mean()
+    assert bound == pytest.approx(values[0].item(), abs=0.1), "the bound is the estimate from one sample"
+    assert values[0] < values[1] < values[2] < values[3]
+    assert values[0] < linear.log_p.mean() - 0.1
+    assert values[3].item() == pytest.approx(linear.log_p.mean().item(), abs=0.03)
+
+
+def test_the_objective_with_k_samples_tends_to_the_same(linear: LinearGaussian) -> None:
+    model = linear.with_posterior(wrong=0.02, scale=1.5)
+    x, labels = linear.x.repeat(20, 1, 1, 1), linear.labels.repeat(20)
+    trained_for = model.elbo(x, labels, samples=100).value.mean()
+    assert trained_for.item() == pytest.approx(whole(model, x, labels, 200).mean().item(), abs=0.05)
+
+
+@pytest.mark.parametrize("images", [1, 3, IMAGES])
+@pytest.mark.parametrize(("samples", "blocks"), [(1, 1), (2, 1), (7, 1), (10, 10), (11, 1), (30, 10), (25, 5)])
+def test_exactly_k_samples_are_drawn(
+    linear: LinearGaussian, samples: int, blocks: int, images: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the chunk, and whether it divides K."""
+    monkeypatch.setattr("condvae.evaluation.importance.TOGETHER", 10)
+    monkeypatch.setattr("condvae.evaluation.importance.CHUNK", 4)
+    model = linear.with_posterior(wrong=0)
+    model.likelihood.drawn = 0
+    found = log_likelihood(model, linear.x[:images], linear.labels[:images], samples, blocks=blocks)
+    assert model.likelihood.drawn == images * samples
+    assert [len(one) for one in found] == [images] * 3
+
+
+def test_memory_is_bounded(linear: LinearGaussian) -> None:
+    model, largest = linear.with_posterior(wrong=0), 0
+    asked = model.likelihood.forward
+
+    def watched(value: Tensor, y: Tensor) -> Distribution:
+        nonlocal largest
+        largest = max(largest, len(value))
+        return asked(value, y)
+
+    model.likelihood.forward = watched
+    log_likelihood(model, linear.x, linear.labels, 1234)
+    log_likelihood(model, linear.x, linear.labels, 12340, blocks=10)
+    assert largest <= CHUNK
+
+
+def test_the_effective_sample_size(linear: LinearGaussian) -> None:
+    exact = log_likelihood(linear.with_posterior(wrong=0), linear.x, linear.labels, 2).effective
+    torch.testing.assert_close(exact, torch.full((IMAGES,), 2.0), atol=0.01, rtol=0)
+    off = log_likelihood(linear.with_posterior(wrong=0.1), linear.x, linear.labels, 100).effective
+    assert ((off >= 1) & (off < 60)).all()
+
+
+class Folded(nn.Module):
+    """An image of one pixel around z^2: its posterior has one mode at each side of 0."""
+
+    def forward(self, z: Tensor, y: Tensor) -> Distribution:
+        return Independent(Normal(z.square().unflatten(1, (1, 1, -1)), 0.1), 3)
+
+
+class OneSide(nn.Module):
+    """A posterior that has found one of the two modes."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Distribution:
+        return Independent(Normal(x.flatten(1).sqrt(), 0.05), 1)
+
+
+def test_a_mode_that_the_posterior_misses_is_found(linear: LinearGaussian) -> None:
+    torch.manual_seed(0)
+    model = linear.model
+    model.config = ModelConfig(latent=1)
+    model.likelihood, model.posterior, model.prior.latent = Folded(), OneSide(), 1
+    x = torch.linspace(0.5, 2, 20)[:, None, None, None]
+    grid = torch.linspace(-5, 5, 100_001)[:, None]
+    log_mass = Normal(0.0, 1.0).log_prob(grid[:, 0]) + log(1e-4)
+    exact = (Normal(grid.square(), 0.1).log_prob(x.flatten()) + log_mass[:, None]).logsumexp(0)
+    found = whole(model, x, torch.zeros(20), MANY)
+    torch.testing.assert_close(found, exact, atol=0.5, rtol=0)
+    assert abs((found - exact).mean()) < 0.1
+    only = torch.stack([model.elbo(x, torch.zeros(20), samples=500).value for _ in range(4)]).mean(0)
+    assert ((exact - only) > 0.5).all(), "half of the probability is missed without the defensive part"
+
+
+def test_levels_have_the_mean_of_all_samples_for_all_images(linear: LinearGaussian) -> None:
+    model = linear.with_posterior(wrong=0.05, scale=2)
+    x, labels = linear.x.repeat(100, 1, 1, 1), linear.labels.repeat(100)
+
+    def estimate(positions: Tensor, samples: int, blocks: int) -> Estimates:
+        return log_likelihood(model, x[positions], labels[positions], samples, blocks=blocks)
+
+    levels = multilevel(estimate, len(x), 500, 1)
+    assert [(level.samples, len(level.positions)) for level in levels] == [(5, 4000), (50, 1000), (500, 100)]
+    assert all(level.gain > 0 for level in levels[1:]), "more samples raise the estimate"
+    found = minus_log_likelihood(levels, "Here.")
+    exact = -linear.log_p.mean().item()
+    with seeded(2):
+        plain = -whole(model, x, labels, 500).mean().item()
+    spread = linear.log_p.std().item() / len(x) ** 0.5  # of the images, which both have in common
+    assert found.value == pytest.approx(plain, abs=4 * (found.error**2 - spread**2) ** 0.5 + 0.01)
+    assert found.value == pytest.approx(exact, abs=0.1)
+    assert found.count == len(x)
+    assert found.protocol == f"Here. {described(levels)}"
+    assert found.protocol.endswith(
+        "5 importance samples for 4,000 images, 50 importance samples for 1,000 images, and 500 importance samples for "
+        "100 images, combined by multilevel Monte Carlo."
+    )
+    with torch.random.fork_rng():
+        assert multilevel(estimate, len(x), 500, 1)[0].gain == levels[0].gain, "samples depend on the seeds only"
+
+
+@pytest.mark.parametrize("samples", [1, 7, 30, 55])
+def test_few_samples_are_one_level(linear: LinearGaussian, samples: int) -> None:
+    model = linear.with_posterior(wrong=0)
+
+    def estimate(positions: Tensor, count: int, blocks: int) -> Estimates:
+        return log_likelihood(model, linear.x[positions], linear.labels[positions], count, blocks=blocks)
+
+    (level,) = multilevel(estimate, IMAGES, samples, 1)
+    assert (level.samples, len(level.positions)) == (samples, IMAGES)
+    assert described((level,)) == f"{samples} importance samples for each image."
+
+
+@pytest.fixture(scope="module", params=["plane", "paper"])
+def two_dimensions(request: pytest.FixtureRequest, mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """The model that ships, of recipe plane, or one like the experiment's with a bound."""
+    if request.param == "plane":
+        return Study("pretrained", mnist)
+    few = Dataset("mnist", mnist.train.select(range(6000)), mnist.test)
+    model = ModelConfig(dropout=0, likelihood="bernoulli")
+    return trained(tmp_path_factory.mktemp("paper") / "run", few, model, TrainingConfig(beta=1, learning_rate=3e-3))
+
+
+def test_it_agrees_with_quadrature(two_dimensions: Study) -> None:
+    """Of a few images of one label, under that label and under all others together."""
+    study, label, count = two_dimensions, 3, 12
+    chosen = (study.test_labels == label).nonzero()[:count, 0]
+    x, rows = study.observed[chosen], study.test_rows[chosen]
+    exact = torch.stack(
+        [log_likelihood_by_quadrature(study.model, x, torch.full((1, 1), float(one))) for one in range(10)], 1
+    )
+    torch.manual_seed(0)
+    found = whole(study.model, x, rows, MANY)
+    assert abs(found - exact[:, label]).mean() < 0.15
+    assert (found < exact[:, label] + 0.3).all(), "it is a lower bound, but for the error of one estimate"
+    log_prior = torch.full((10,), -log(10))
+    marginal = (by_label(study.model, x, rows, log_prior, MANY, 1) + log_prior).logsumexp(1)
+    assert marginal.mean().item() == pytest.approx((exact + log_prior).logsumexp(1).mean().item(), abs=0.1)
+
+
+def test_every_label_has_its_own_likelihood(linear: LinearGaussian) -> None:
+    model = linear.with_posterior(wrong=0)
+    rows, log_prior = linear.labels[:, None].float(), torch.tensor([0.9, 0.1]).log()
+    found = by_label(model, linear.x, rows, log_prior, MANY, 1)
+    exact = torch.stack([linear.exact.log_prob(linear.x.flatten(1) - shift) for shift in linear.shift], 1)
+    torch.testing.assert_close(found, exact, atol=0.6, rtol=0.01)
+    torch.testing.assert_close((found - exact).mean(), torch.tensor(0.0), atol=0.1, rtol=0)
+    assert len(SCHEMA.classes) == found.shape[1]
+    never = by_label(model, linear.x, rows, torch.tensor([1.0, 0.0]).log(), MANY, 1)
+    assert never.isfinite().all()
