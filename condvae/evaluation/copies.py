@@ -5,7 +5,7 @@ https://arxiv.org/abs/2004.05675. Distances are to the nearest training image of
 the class: a 1 is nearer to other images of its class than an 8 is, copied or not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import product
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from condvae.evaluation.study import Study, unit_images
 from condvae.seeds import seeded
 
 Views = Callable[[Tensor], list[Tensor]]  # images (N, C, H, W) to features (N, F) of each of several views
+Labelled = tuple[Tensor, Tensor]  # images (N, C, H, W) and their labels (N,)
 CHUNK = 5000  # training images that are embedded at once
 LEVEL = 0.01  # share of held-out images that are flagged as copies
 NOISE = 0.1  # standard deviation
@@ -48,24 +49,28 @@ def small_and_shifted(images: Tensor) -> list[Tensor]:
     return [functional.avg_pool2d(view, 2, ceil_mode=True, count_include_pad=False).flatten(1) for view in views]
 
 
-def nearest_of_class(study: Study, images: Tensor, labels: Tensor, views: Views) -> Tensor:
-    """The distance of each image to the nearest training image with its label, by features: (N,).
+def nearest_of_class(study: Study, sets: Mapping[str, Labelled], views: Views) -> dict[str, Tensor]:
+    """The distance of each image of several sets to the nearest training image with its label, by features: (N,) each.
+
+    The training images are embedded once.
 
     Args:
         study: the run.
-        images: floats in [0, 1], (N, C, H, W).
-        labels: int64 (N,). Images of a class without training images have the distance infinity.
+        sets: images, floats in [0, 1] (N, C, H, W), and their labels, int64 (N,), by names. Images of a class without
+            training images have the distance infinity.
         views: images to features, of one or several views of an image. The distance is that of the view that is nearest
             to the first view of a training image.
     """
-    features = views(images)
-    found = torch.full((len(images),), torch.inf)
-    for label in labels.unique().tolist():
-        own = (labels == label).nonzero()[:, 0]
+    features = {name: views(images) for name, (images, _) in sets.items()}
+    found = {name: torch.full((len(labels),), torch.inf) for name, (_, labels) in sets.items()}
+    for label in study.train_labels.unique().tolist():
         for positions in (study.train_labels == label).nonzero()[:, 0].split(CHUNK):
             others = views(unit_images(study.data.train, positions))[0]
-            for view in features:
-                found[own] = torch.minimum(found[own], torch.cdist(view[own], others).min(1).values)
+            for name, (_, labels) in sets.items():
+                own = labels == label
+                for view in features[name]:
+                    near = torch.cdist(view[own], others).min(1).values
+                    found[name][own] = torch.minimum(found[name][own], near)
     return found
 
 

@@ -12,6 +12,7 @@ from condvae.inference.batched import decode
 from condvae.model.devices import fast_products
 from condvae.seeds import shuffled
 
+GENERATED, HELD_OUT = "generated", "held out"
 IMAGES = 2000  # test images whose nearest training images are searched, and as many generated ones
 COPIED = 42  # distinguishes the seed that chooses the training images of the controls
 
@@ -86,28 +87,19 @@ def _measure(study: Study, protocol: Protocol) -> Memorisation:
         generated = decode(study.model, study.draw(rows, 0, prior), rows)
         held_out = decode(study.model, study.test_codes[shown], study.test_rows[shown])
     copied = examples(study, labels, COPIED)
-    ways, distances = controls(study, copied), _distances(study)
-    found = []
-    for name, views in distances.items():
-        reference = nearest_of_class(study, held_out, labels, views)
+    own, found = study.train_labels[copied], []
+    copies = {way: (images, own) for way, images in controls(study, copied).items()}
+    for name, views in _distances(study).items():
+        sets = {GENERATED: (generated, labels), HELD_OUT: (held_out, labels), **copies}
+        distances = nearest_of_class(study, sets, views)
+        near = {one: compare(distances[one], sets[one][1], distances[HELD_OUT], labels) for one in (GENERATED, *copies)}
         how = (
             f"Distance in {name} to the nearest training image of the class, compared with the distances of "
             f"reconstructions of {len(labels):,} test images of the class."
         )
-        mine = compare(nearest_of_class(study, generated, labels, views), labels, reference, labels)
-        own = study.train_labels[copied]
-        tests = {
-            way: compare(nearest_of_class(study, images, own, views), own, reference, labels)
-            for way, images in ways.items()
-        }
         drawn = f"{how} Generated images with the labels of these test images, {drawing(study, prior)}"
-        found.append(
-            Copying(
-                name,
-                *_figures(mine, drawn),
-                tuple(Control(way, *_figures(near, f"{how} Training images, {way}.")) for way, near in tests.items()),
-            )
-        )
+        tests = tuple(Control(way, *_figures(near[way], f"{how} Training images, {way}.")) for way in copies)
+        found.append(Copying(name, *_figures(near[GENERATED], drawn), tests))
     return Memorisation(prior, tuple(found))
 
 
