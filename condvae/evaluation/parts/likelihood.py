@@ -1,7 +1,6 @@
 """How probable a model finds real images: the bound, log p(x|y) by importance sampling, and what follows from it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from math import hypot, log, prod, sqrt
 
 import torch
@@ -11,7 +10,8 @@ from torch.distributions import Independent, Normal
 from condvae.evaluation.by_label import by_label, rounds_in_words
 from condvae.evaluation.importance import Estimates, Level, described, log_likelihood, minus_log_likelihood, multilevel
 from condvae.evaluation.measurement import Measurement, bootstrapped, measure
-from condvae.evaluation.part import Part, Section
+from condvae.evaluation.nats import THRESHOLD, Classifier, Fixed, Nats
+from condvae.evaluation.part import Part
 from condvae.evaluation.protocol import Protocol
 from condvae.evaluation.study import Study, unit_images
 from condvae.inference.batched import CHUNK, evaluating
@@ -21,96 +21,8 @@ from condvae.seeds import seeded, shuffled
 BINS = 15  # of the calibration error
 ACTIVE = 0.01  # a dimension is active if the variance of its posterior means is larger
 PAIRS = 3000  # images times labels under which their likelihood is estimated, at most
-THRESHOLD = 0.5  # of fixed binarisation
 Images = Callable[[Tensor], Tensor]  # positions (N,) to images as the likelihood sees them, (N, C, H, W)
 BOUND, OWN, OTHERS, DEQUANTISED, FIXED = 11, 12, 13, 14, 15  # distinguish the seeds of samples
-
-
-@dataclass(frozen=True)
-class Classifier(Section):
-    """The model as a classifier: it chooses the label under which an image is most probable.
-
-    Attributes:
-        accuracy: share of test images for which the model chooses the true label.
-        calibration_error: expected difference between the probability of the chosen label and the share of correct
-            choices. Guo et al., "On Calibration of Modern Neural Networks", https://arxiv.org/abs/1706.04599
-    """
-
-    accuracy: Measurement = field(metadata={"title": "accuracy of argmax p(x|y)"})
-    calibration_error: Measurement = field(metadata={"title": "expected calibration error"})
-
-    @property
-    def heading(self) -> str:
-        return "the model as a classifier"
-
-
-@dataclass(frozen=True)
-class Fixed(Section):
-    """The same figures for another binarisation: pixels of at least THRESHOLD are 1, and the others 0.
-
-    Attributes:
-        nll: -log p(x|y).
-        marginal: -log p(x). None where `Nats.marginal` is None.
-    """
-
-    nll: Measurement = field(metadata={"title": "-log p(x|y), nats"})
-    marginal: Measurement | None = field(metadata={"title": "-log p(x), nats"})
-
-    @property
-    def heading(self) -> str:
-        return "fixed binarisation"
-
-
-@dataclass(frozen=True)
-class Nats(Section):
-    """How probable a model finds test images. Only figures with the same `measures` can be compared.
-
-    Binarised images are drawn once, each pixel with its own value as the probability of a 1 (dynamic binarisation).
-
-    Attributes:
-        measures: what the likelihood is a probability or a density of.
-        bound: minus the evidence lower bound.
-        reconstruction: the reconstruction term of the bound, -log p(x|z,y).
-        divergence: the KL term of the bound, KL(q(z|x,y) || p(z|y)).
-        dimensions: the KL divergence of each latent dimension. For a flow prior it is measured against a Gaussian that
-            is fitted to the codes of each label.
-        active_units: the number of latent dimensions that are in use.
-        nll: -log p(x|y).
-        bits: the same in bits per dimension.
-        marginal: -log p(x), summed over all labels. None if there is one label only, or if there are other conditions.
-        gap: by how much -log p(x|y) decreases with the last tenfold increase of the samples. The distance of `nll` from
-            the true value is about as large, or smaller. None if there are too few samples for levels.
-        effective: effective sample size of the importance samples of the highest level.
-        fixed: figures for fixed binarisation. None if images are not binarised.
-        classifier: the model as a classifier. None if there are not several labels.
-        code_length: bits per dimension in which the 8-bit images can be stored, with the model as the code. None for a
-            likelihood of binarised images, which is no code for grey levels.
-    """
-
-    measures: str
-    bound: Measurement = field(metadata={"title": "-ELBO, nats"})
-    reconstruction: Measurement = field(metadata={"title": "reconstruction term of -ELBO, nats"})
-    divergence: Measurement = field(metadata={"title": "KL term of -ELBO, nats"})
-    dimensions: tuple[Measurement, ...] = field(metadata={"title": "KL of dimension"})
-    active_units: Measurement = field(metadata={"title": "active units"})
-    nll: Measurement = field(metadata={"title": "-log p(x|y), nats"})
-    bits: Measurement = field(metadata={"title": "-log p(x|y), bits per dimension"})
-    marginal: Measurement | None = field(metadata={"title": "-log p(x), nats"})
-    gap: Measurement | None = field(metadata={"title": "decrease of -log p(x|y) with ten times as many samples, nats"})
-    effective: Measurement = field(metadata={"title": "effective sample size"})
-    fixed: Fixed | None = None
-    classifier: Classifier | None = None
-    code_length: Measurement | None = field(
-        default=None, metadata={"title": "code length of 8-bit images, bits per dimension"}
-    )
-
-    @property
-    def heading(self) -> str:
-        return self.measures
-
-    @property
-    def headline(self) -> tuple[str, str]:
-        return f"-log p(x|y), {self.measures}", f"{self.nll.value:.1f} nats"
 
 
 def measure_likelihood(study: Study, protocol: Protocol) -> Nats:
