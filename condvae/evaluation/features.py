@@ -5,9 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from condvae.evaluation.judge import BATCH, Judge
+from condvae.evaluation.judge import Judge, embedded
 from condvae.images import reduced
-from condvae.model.devices import fast_products
 from condvae.seeds import seeded
 
 JUDGED, RANDOM = "features of the judge", "random features"
@@ -42,9 +41,7 @@ class RandomFeatures(nn.Module):
     @torch.inference_mode()
     def embed(self, images: Tensor) -> Tensor:
         """The features of any number of images, whatever the device of the network: (N, C, H, W) to (N, 128)."""
-        device = next(self.parameters()).device
-        with fast_products(device):
-            return torch.cat([self(batch.to(device)).float().cpu() for batch in images.split(BATCH)])
+        return embedded(self, images, next(self.parameters()).device)
 
 
 def embeddings(judge: Judge, channels: int) -> dict[str, Embedding]:

@@ -5,7 +5,7 @@ other data sets a judge is trained when it is first needed, and kept in the cach
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -77,9 +77,7 @@ class Judge(nn.Module):
     @torch.inference_mode()
     def embed(self, images: Tensor) -> Tensor:
         """The features before the last layer: (N, C, H, W) floats in [0, 1] to (N, 128)."""
-        device = self.head.weight.device
-        with fast_products(device):
-            return torch.cat([self._features(batch.to(device)).float().cpu() for batch in images.split(BATCH)])
+        return embedded(self._features, images, self.head.weight.device)
 
     @torch.inference_mode()
     def classify(self, features: Tensor) -> Tensor:
@@ -101,6 +99,12 @@ class Judge(nn.Module):
 
     def _logits(self, features: Tensor) -> Tensor:
         return self.head(features.to(self.head.weight.device)).cpu()
+
+
+def embedded(features: Callable[[Tensor], Tensor], images: Tensor, device: torch.device) -> Tensor:
+    """Features of any number of images, computed on a device in small batches: (N, C, H, W) to (N, F) on the CPU."""
+    with fast_products(device):
+        return torch.cat([features(batch.to(device)).float().cpu() for batch in images.split(BATCH)])
 
 
 def _block(inputs: int, outputs: int) -> list[nn.Module]:

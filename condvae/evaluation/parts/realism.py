@@ -12,7 +12,7 @@ from condvae.evaluation.drawn import GIVEN, NONE, Way, drawn, ways
 from condvae.evaluation.features import JUDGED, embeddings
 from condvae.evaluation.measurement import ByClass, Measurement, by_class, measure
 from condvae.evaluation.part import Part, Section
-from condvae.evaluation.protocol import Protocol, drawing, examples, modes, proportioned, sample_labels, sample_size
+from condvae.evaluation.protocol import Protocol, drawing, examples, proportioned, sample_labels, sample_size
 from condvae.evaluation.study import BATCH, Study, unit_batches, unit_images
 from condvae.progress import progress
 from condvae.seeds import seeded
@@ -97,16 +97,15 @@ class Realism(Section):
 def measure_realism(study: Study, _: Protocol) -> tuple[Realism, ...]:
     """Draw images of every label in every way, and compare them and training images with the test images."""
     cases, found = ways(study), []
-    grey = _Reference(study, binary=False)
-    real = dict.fromkeys(modes(study), grey)
+    real = {"mean": _Reference(study, binary=False)}
     if study.model.likelihood.binary:
         real["sample"] = _Reference(study, binary=True)
-    with progress("Comparing with test images", len(cases) + len(set(real.values())), "sets of images") as advance:
-        for mode in real if len(set(real.values())) > 1 else ("mean",):
-            found.append(real[mode].itself(mode))
+    with progress("Comparing with test images", len(cases) + len(real), "sets of images") as advance:
+        for mode, reference in real.items():
+            found.append(reference.itself(mode))
             advance(1)
         for way in cases:
-            found.append(_compared(study, way, real[way.mode], found))
+            found.append(_compared(study, way, real.get(way.mode, real["mean"]), found))
             advance(1)
     return tuple(found)
 
