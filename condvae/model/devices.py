@@ -1,5 +1,6 @@
 """Devices by their names, and what they can compute."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -36,6 +37,6 @@ def has_bf16(kind: str) -> bool:
     return any(known.get(name) for name in ("avx512_bf16", "amx_bf16"))
 
 
-def fast_products(device: torch.device) -> torch.autocast:
+def fast_products(device: torch.device) -> AbstractContextManager[Any]:
     """Inside, matrix products and convolutions are computed in bfloat16 if the device has instructions for it."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device.type))
+    return torch.autocast(device.type, torch.bfloat16) if has_bf16(device.type) else nullcontext()
