@@ -6,8 +6,8 @@ BIN = .venv/bin
 reproduce: .venv/installed
 	$(BIN)/condvae reproduce
 
-test: .venv/installed
-	$(BIN)/pytest
+test: .venv/installed  # each process has one thread: more than there are cores would wait for each other
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist worksteal
 
 test-slow: .venv/installed
 	$(BIN)/pytest -m slow
@@ -20,8 +20,8 @@ check: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/mkdocs build --strict --quiet
-	$(BIN)/pytest
-	$(BIN)/pytest -m slow
+	$(MAKE) test
+	$(MAKE) test-slow
 
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -146,6 +146,8 @@ class TrainingConfig:
         warm_up: number of epochs in which the weight of the KL term rises linearly from 0 to beta.
         free_bits: KL divergence, in nats averaged over the batch, that each latent dimension may have at no cost. For
             a prior without a KL divergence for each dimension, all dimensions share the sum.
+        shared_style: weight of a term, in nats, that makes labels share their styles: slant, thickness and ink of two
+            labels correlate at the same z. 0 leaves it out.
         samples: number of importance samples of z for each image. More than 1 gives the tighter bound of the
             importance weighted autoencoder.
         patience: number of measurements in a row without a better bound on the held-out images after which training
@@ -174,6 +176,7 @@ class TrainingConfig:
     beta: float = 0.0
     warm_up: float = 0.0
     free_bits: float = 0.0
+    shared_style: float = 0.0
     samples: int = 1
     patience: int = 0
     checkpoint_every: int = 1
@@ -191,7 +194,7 @@ class TrainingConfig:
         possible = all(0 <= beta < 1 for beta in betas)
         require(possible, "training.adam_betas", list(betas), "two numbers, each at least 0 and less than 1")
         require(0 < self.peak < 1, "training.peak", self.peak, "more than 0 and less than 1")
-        for name in ("beta", "warm_up", "free_bits", "patience"):
+        for name in ("beta", "warm_up", "free_bits", "shared_style", "patience"):
             require(0 <= getattr(self, name) < inf, f"training.{name}", getattr(self, name), "at least 0")
         require(self.samples >= 1, "training.samples", self.samples, "at least 1")
         require(self.checkpoint_every >= 1, "training.checkpoint_every", self.checkpoint_every, "at least 1")

@@ -68,6 +68,7 @@ def test_nobody_reads_all_images_at_once(bars: Dataset, tmp_path: Path, monkeypa
 
     monkeypatch.setenv("CONDVAE_DATA", str(tmp_path / "cache"))
     monkeypatch.setattr("condvae.evaluation.parts.classifier_score.IMAGES", 90)
+    monkeypatch.setattr("condvae.evaluation.parts.classifier_score.SEEN", 90)
     monkeypatch.setattr("condvae.evaluation.protocol.SAMPLES_PER_CLASS", 40)
     conditions = ("label", "slant")
     config = Config(

@@ -21,7 +21,7 @@ class Protocol:
 
     Args:
         importance_samples: number of importance samples of z for each image. Figures are those of so many samples for
-            each image, but only some images get them, see `condvae.evaluation.importance.multilevel`.
+            each image, but only some images get them, see `condvae.evaluation.multilevel`.
         images: number of test images for importance sampling. None takes all of them.
         prior: where z is drawn from in the parts control, memorisation, classifier_score and augmentation, "prior" or
             "mixture". None is the mixture in augmentation, as in `condvae augment`, and the prior in the others. The

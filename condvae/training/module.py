@@ -30,6 +30,7 @@ from condvae.training.augmentation import augmented
 from condvae.training.callbacks import ends_here
 from condvae.training.optimizers import OPTIMIZERS, SCHEDULES
 from condvae.training.sampling import ShuffledBatches
+from condvae.training.styles import style_disagreement
 
 Batch = Sequence[Tensor]  # images uint8 (B, C, H, W), and conditions (B, D)
 
@@ -100,6 +101,8 @@ class CVAEModule(pl.LightningModule):
         settings = self.config.training
         x = self.model.observe(augmented(unit(images), settings))
         loss = -self.model.elbo(x, given, self._beta(index), settings.free_bits, settings.samples).value.mean()
+        if settings.shared_style:
+            loss = loss + settings.shared_style * style_disagreement(self.model, given)
         self.loss_sum = self.loss_sum + loss.detach() * len(images)
         self.images += len(images)
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]

@@ -8,13 +8,15 @@ from torch import Tensor
 from torch.distributions import Independent, Normal
 
 from condvae.evaluation.by_label import by_label, rounds_in_words
-from condvae.evaluation.importance import Estimates, Level, described, log_likelihood, minus_log_likelihood, multilevel
+from condvae.evaluation.importance import Estimates, log_likelihood
 from condvae.evaluation.measurement import Measurement, bootstrapped, measure
+from condvae.evaluation.multilevel import Level, described, minus_log_likelihood, multilevel
 from condvae.evaluation.nats import THRESHOLD, Classifier, Fixed, Nats
 from condvae.evaluation.part import Part
 from condvae.evaluation.protocol import Protocol
 from condvae.evaluation.study import Study, unit_images
 from condvae.inference.batched import CHUNK, evaluating
+from condvae.model.devices import has_bf16
 from condvae.model.distributions import divergence, gaussian
 from condvae.seeds import seeded, shuffled
 
@@ -69,11 +71,12 @@ def _chosen(study: Study, protocol: Protocol) -> tuple[Tensor, str]:
 def _levels(study: Study, images: Images, chosen: Tensor, protocol: Protocol, seed: int) -> tuple[Level, ...]:
     """Estimates of log p(x|y) for the chosen test images, by their positions (N,)."""
 
-    def estimate(positions: Tensor, samples: int, blocks: int) -> Estimates:
+    def estimate(positions: Tensor, samples: int, blocks: int, fast: bool) -> Estimates:
         some = chosen[positions]
-        return log_likelihood(study.model, images(some), study.test_rows[some], samples, blocks=blocks)
+        return log_likelihood(study.model, images(some), study.test_rows[some], samples, blocks=blocks, fast=fast)
 
-    return multilevel(estimate, len(chosen), protocol.importance_samples, seed)
+    fast = has_bf16(study.model.device.type)
+    return multilevel(estimate, len(chosen), protocol.importance_samples, seed, fast=fast)
 
 
 def _fixed(study: Study, chosen: Tensor, protocol: Protocol, which: str) -> Fixed:
@@ -185,7 +188,9 @@ def _over_labels(
         return None, None
     some = chosen[shuffled(len(chosen))[: max(1, PAIRS // len(conditions.classes))]]
     labels, log_prior = study.test_labels[some], study.label_frequencies.log()
-    table = by_label(study.model, images(some), study.test_rows[some], log_prior, protocol.importance_samples, seed)
+    table = by_label(
+        study.model, images(some), study.test_rows[some], labels, log_prior, protocol.importance_samples, seed
+    )
     how = f"{rounds_in_words(protocol.importance_samples)} {len(some):,} test images drawn at random."
     if len(conditions.variables) > 1:
         return None, _classifier(table, labels, f"{how} Other conditions are those of the images.")

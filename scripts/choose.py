@@ -1,0 +1,177 @@
+"""Compare settings of recipes on held-out training images: python -m scripts.choose [NAME ...]
+
+No test image is used. It writes docs/choices.md. Results are kept in docs/quality/choices.json, and an interrupted call
+continues with what is there.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any, NamedTuple
+
+import torch
+
+from condvae.config import Config
+from condvae.data.dataset import Dataset
+from condvae.evaluation.distances import frechet_distance
+from condvae.evaluation.drawn import GIVEN, Way, drawn
+from condvae.evaluation.features import JUDGED, embeddings
+from condvae.evaluation.importance import log_likelihood
+from condvae.evaluation.parts.styles import style_agreement
+from condvae.evaluation.study import Study, unit_batches
+from condvae.run import Run
+from condvae.seeds import seeded
+from condvae.training.fit import fit
+from condvae.training.styles import SHARED
+from scripts.quality import settings as settings_of
+
+RUNS, RESULTS, PAGE = Path("runs/choices"), Path("docs/quality/choices.json"), Path("docs/choices.md")
+HELD_OUT = 5000
+IMAGES, SAMPLES = 2000, 50  # held-out images, and importance samples for each
+MARGIN = 0.5  # nats that a better distance or a shared style may cost
+FIGURES = ("mse", "nll", "frechet", *SHARED)
+
+
+class Comparison(NamedTuple):
+    """Settings that are compared for one recipe.
+
+    Attributes:
+        name: of the recipe, as in scripts/quality.py.
+        epochs: of each trial.
+        seeds: how many.
+        criterion: how the choice is made, in a sentence.
+        trials: the changed settings, by dotted names.
+    """
+
+    name: str
+    epochs: int
+    seeds: int
+    criterion: str
+    trials: tuple[Mapping[str, Any], ...]
+
+
+LEAST_ERROR = "the least squared error of held-out images"
+NEAREST = f"the least Frechet distance, among trials within {MARGIN} nats of the least -log p(x|y)"
+MOST_PROBABLE = "the least -log p(x|y)"
+SHARING = f"the least weight with a correlation of 0.75 in each measure, within {MARGIN} nats of the least -log p(x|y)"
+MUON, ADAM = {"training.optimizer": "muon"}, {"training.optimizer": "adam"}
+WEIGHTS = tuple({"training.shared_style": float(weight)} for weight in (0, 1, 3, 10))
+COMPARISONS = (
+    Comparison("fast", 2, 5, LEAST_ERROR, (
+        {}, ADAM, {"training.muon_learning_rate": 0.05}, {"training.muon_learning_rate": 0.2},
+        {"training.learning_rate": 3e-3}, {"training.learning_rate": 1.5e-2}, {"training.start_at_mean": False},
+        {"training.adam_betas": [0.9, 0.999]},
+    )),
+    Comparison("conv", 3, 2, NEAREST, tuple(
+        {**optimizer, "training.beta": beta} for optimizer in (ADAM, MUON) for beta in (1.0, 0.8, 0.6)
+    )),
+    Comparison("best", 3, 1, MOST_PROBABLE, tuple(
+        {**optimizer, "training.beta": beta} for optimizer in (ADAM, MUON) for beta in (1.0, 0.8)
+    )),
+    *(Comparison(name, epochs, 1, SHARING, WEIGHTS) for name, epochs in (
+        ("plane", 3), ("plane-gaussian", 3), ("conv", 3), ("best", 3), ("attributes", 3),
+    )),
+)  # fmt: skip
+
+
+class HeldOut(Study):
+    """A run whose held-out training images take the place of the test images."""
+
+    @cached_property
+    def data(self) -> Dataset:
+        whole: Dataset = super().data
+        assert whole.validation is not None  # all trials hold images out
+        return replace(whole, test=whole.validation)
+
+
+def main(names: list[str]) -> None:
+    for comparison in COMPARISONS:
+        for trial in comparison.trials:
+            for seed in range(comparison.seeds):
+                if not names or comparison.name in names:
+                    measure(comparison, trial, seed)
+    PAGE.write_text("\n".join(page()), "utf-8")
+    print(PAGE.read_text("utf-8"))
+
+
+def changed(comparison: Comparison, trial: Mapping[str, Any], seed: int) -> Config:
+    """The settings of a recipe with those of a trial."""
+    values = deepcopy(settings_of(comparison.name, seed).to_dict())
+    values["data"]["validation_split"] = HELD_OUT
+    values["trainer"]["max_epochs"] = comparison.epochs
+    for name, value in trial.items():
+        section, _, key = name.partition(".")
+        values[section][key] = value
+    return Config.from_dict(values)
+
+
+def measure(comparison: Comparison, trial: Mapping[str, Any], seed: int) -> None:
+    """Train and measure one trial with one seed, unless its result is there already."""
+    known = results()
+    config = changed(comparison, trial, seed)
+    if any(one["config"] == config.to_dict() for one in known):
+        return
+    run = Run(RUNS / f"{comparison.name}-{len(known)}")
+    print(comparison.name, dict(trial), seed, flush=True)
+    fit(config, run.path)
+    found = {"config": config.to_dict(), **figures(HeldOut(run))}
+    RESULTS.write_text(json.dumps([*results(), found], indent=1) + "\n", "utf-8")
+
+
+def figures(study: Study) -> dict[str, float]:
+    """What the criteria need, on held-out images."""
+    judge, model = study.judge, study.model
+    assert judge is not None  # MNIST has several classes
+    embed = embeddings(judge, 1)[JUDGED]
+    real = torch.cat([embed(batch) for batch in unit_batches(study.data.test)])
+    found = {"frechet": frechet_distance(real, drawn(study, Way("prior", "mean", GIVEN)).features[JUDGED], "").value}
+    found["mse"] = next(row["val_mse"] for row in reversed(study.run.history()) if "val_mse" in row)
+    if model.has_bound:
+        with seeded(0):
+            estimates = log_likelihood(model, study.observed[:IMAGES], study.test_rows[:IMAGES], SAMPLES)
+        found["nll"] = -estimates.whole.mean().item()
+    return found | {one.style: one.correlation.value for one in style_agreement(study)}
+
+
+def results() -> list[dict[str, Any]]:
+    return json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else []
+
+
+def page() -> list[str]:
+    known, lines = results(), ["# How the settings of the recipes were chosen", "", INTRODUCTION]
+    for comparison in COMPARISONS:
+        rows = []
+        for trial in comparison.trials:
+            wanted = [changed(comparison, trial, seed).to_dict() for seed in range(comparison.seeds)]
+            own = [one for one in known if one["config"] in wanted]
+            if own:
+                text = ", ".join(f"`{name}: {value}`" for name, value in trial.items()) or "as in the recipe"
+                cells = [spread([one[key] for one in own if key in one]) for key in FIGURES]
+                rows.append(f"| {text} | {len(own)} | {' | '.join(cells)} |")
+        lines += ["", f"## `{comparison.name}`: {comparison.criterion}", "", f"Epochs: {comparison.epochs}."]
+        lines += ["", f"| settings | seeds | {' | '.join(TITLES)} |", "|---" * (2 + len(TITLES)) + "|", *rows]
+    return [*lines, ""]
+
+
+def spread(values: list[float]) -> str:
+    """The mean of the seeds ± their standard deviation."""
+    if not values:
+        return "-"
+    return f"{mean(values):.4g}" + (f" ± {stdev(values):.2g}" if len(values) > 1 else "")
+
+
+TITLES = ("squared error", "-log p(x\\|y)", "Frechet distance", *(f"{name} shared" for name in SHARED))
+INTRODUCTION = f"""This page is written by `python -m scripts.choose`. Each trial is trained on the training images
+without {HELD_OUT:,} of them, for fewer epochs than the recipe, and measured on those {HELD_OUT:,}. No test image is
+used. The recipes have the settings that the criterion in each heading chooses. -log p(x|y) is by {SAMPLES} importance
+samples for {IMAGES:,} images. The Frechet distance is of decoder means with z from the prior. A style is shared if it
+correlates between labels at the same z. A cell has the mean over seeds ± the standard deviation over seeds."""
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
