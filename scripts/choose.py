@@ -59,22 +59,24 @@ LEAST_ERROR = "the least squared error of held-out images"
 NEAREST = f"the least Frechet distance, among trials within {MARGIN} nats of the least -log p(x|y)"
 MOST_PROBABLE = "the least -log p(x|y)"
 SHARING = f"the least weight with a correlation of 0.75 in each measure, within {MARGIN} nats of the least -log p(x|y)"
-MUON, ADAM = {"training.optimizer": "muon"}, {"training.optimizer": "adam"}
-WEIGHTS = tuple({"training.shared_style": float(weight)} for weight in (0, 1, 3, 10))
+ALONE = {"training.shared_style": 0.0}
+MUON, ADAM = {"training.optimizer": "muon", **ALONE}, {"training.optimizer": "adam", **ALONE}
 COMPARISONS = (
     Comparison("fast", 2, 5, LEAST_ERROR, (
         {}, ADAM, {"training.muon_learning_rate": 0.05}, {"training.muon_learning_rate": 0.2},
         {"training.learning_rate": 3e-3}, {"training.learning_rate": 1.5e-2}, {"training.start_at_mean": False},
         {"training.adam_betas": [0.9, 0.999]},
     )),
+    *(Comparison(name, 3, 1, SHARING, tuple({"training.shared_style": weight} for weight in weights))
+      for name, weights in (
+          ("plane", (0.0, 1.0, 3.0, 10.0)), ("plane-gaussian", (0.0, 1.0, 3.0)), ("conv", (0.0, 1.0, 3.0)),
+          ("attributes", (0.0, 1.0)),
+      )),
     Comparison("conv", 3, 2, NEAREST, tuple(
         {**optimizer, "training.beta": beta} for optimizer in (ADAM, MUON) for beta in (1.0, 0.8, 0.6)
     )),
     Comparison("best", 3, 1, MOST_PROBABLE, tuple(
         {**optimizer, "training.beta": beta} for optimizer in (ADAM, MUON) for beta in (1.0, 0.8)
-    )),
-    *(Comparison(name, epochs, 1, SHARING, WEIGHTS) for name, epochs in (
-        ("plane", 3), ("plane-gaussian", 3), ("conv", 3), ("best", 3), ("attributes", 3),
     )),
 )  # fmt: skip
 

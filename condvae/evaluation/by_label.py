@@ -9,7 +9,7 @@ from condvae.seeds import seeded
 
 FIRST = 20  # importance samples for each label
 # more of them, and the nats by which a label may be less probable than the best one to get them
-ROUNDS = ((200, 30.0), (1000, 10.0))
+ROUNDS = ((200, 15.0), (1000, 5.0))
 
 
 def by_label(model: CVAE, x: Tensor, rows: Tensor, labels: Tensor, log_prior: Tensor, most: int, *seeds: int) -> Tensor:

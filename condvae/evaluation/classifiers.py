@@ -13,7 +13,7 @@ from condvae.model.devices import fast_products
 from condvae.progress import progress
 
 BATCH = 64
-LEARNING_RATE = 1e-3
+LEARNING_RATE, RISE = 1e-3, 0.2  # RISE is the share of one cycle in which the step size rises
 # the classical augmentation: largest shift as a share of width and height, rotation in degrees, change of the size
 SHIFT, ROTATION, SCALE = 0.06, 8.5, 0.1
 Batches = Callable[[], Iterable[tuple[Tensor, Tensor]]]
@@ -27,17 +27,26 @@ class Reduced(nn.Module):
 
 
 def small_classifier(channels: int, classes: int) -> nn.Module:
-    """Convolutions of 32 and 64 channels and a dense layer of 128: (B, C, H, W) to logits (B, classes)."""
+    """Convolutions of 32 and 64 channels and a dense layer of 128: (B, C, H, W) to logits (B, classes).
+
+    The activations come after the pooling, which gives the same numbers with a quarter of the work.
+    """
     return nn.Sequential(
         Reduced(),
-        nn.Conv2d(channels, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True),
-        nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.AdaptiveMaxPool2d(7), nn.Flatten(),
+        nn.Conv2d(channels, 32, 3, padding=1), nn.MaxPool2d(2, ceil_mode=True), nn.ReLU(),
+        nn.Conv2d(32, 64, 3, padding=1), nn.AdaptiveMaxPool2d(7), nn.ReLU(), nn.Flatten(),
         nn.Linear(64 * 7 * 7, 128), nn.ReLU(), nn.Linear(128, classes),
     )  # fmt: skip
 
 
 def train_classifier(
-    kind: LabelledImages, batches: Batches, steps: int, what: str, *, weights: Tensor | None = None, decay: bool = False
+    kind: LabelledImages,
+    batches: Batches,
+    steps: int,
+    what: str,
+    *,
+    weights: Tensor | None = None,
+    peak: float | None = None,
 ) -> nn.Module:
     """Train a small classifier with Adam. All random numbers come from PyTorch's global generator.
 
@@ -48,12 +57,17 @@ def train_classifier(
         steps: the number of batches.
         what: what the images are, for the progress.
         weights: the weight of each class in the loss, (classes,).
-        decay: whether the step size decreases linearly to 0, rather than being constant.
+        peak: the largest step size of one cycle of it (Smith and Topin, https://arxiv.org/abs/1708.07120). If None, the
+            step size decreases linearly from LEARNING_RATE to 0.
     """
     network = small_classifier(kind.shape[0], len(kind.classes))
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # takes a quarter less time
     optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE, fused=True)
-    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0 if decay else 1.0, steps)
+    schedule: torch.optim.lr_scheduler.LRScheduler = (
+        torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, steps, pct_start=RISE)
+        if peak
+        else torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)
+    )
     with progress(f"Training a classifier on {what}", steps, "steps") as advance:
         for images, labels in batches():
             with fast_products(images.device):

@@ -89,18 +89,24 @@ def kernel_distance(real: Tensor, generated: Tensor, protocol: str) -> tuple[Mea
     return value, Measurement(p, sqrt(p * (1 - p) / PERMUTATIONS), len(generated), how)
 
 
-def neighbourhood(real: Tensor, generated: Tensor) -> Neighbourhood:
+def neighbourhood(real: Tensor, generated: Tensor, real_radii: Tensor | None = None) -> Neighbourhood:
     """Precision, recall, density and coverage of features (N, F) and (M, F).
 
     Kynkaanniemi et al., https://arxiv.org/abs/1904.06991, and Naeem et al., https://arxiv.org/abs/2002.09797. The
     definitions are those of the reference implementation of the latter.
+
+    Args:
+        real: features of real images.
+        generated: features of generated images.
+        real_radii: `radii(real)`, if it is known already.
     """
-    real_radii, generated_radii = _radii(real), _radii(generated)
+    real_radii = radii(real) if real_radii is None else real_radii
+    generated_radii = radii(generated)
     precision, density = torch.zeros(len(generated), dtype=torch.bool), torch.zeros(len(generated))
     recall, coverage = [], []
-    for part, radii in zip(real.split(CHUNK), real_radii.split(CHUNK), strict=True):
+    for part, reach in zip(real.split(CHUNK), real_radii.split(CHUNK), strict=True):
         distances = torch.cdist(part, generated)
-        inside = distances < radii[:, None]
+        inside = distances < reach[:, None]
         precision |= inside.any(0)
         density += inside.sum(0) / NEIGHBOURS
         recall.append((distances < generated_radii).any(1))
@@ -184,7 +190,8 @@ def _discrepancy(kernel: Tensor, signs: Tensor) -> Tensor:
     """
     size = len(kernel) // 2
     first, second = (signs + 1) / 2, (1 - signs) / 2
-    toward_first, toward_second = kernel @ first, kernel @ second
+    toward_first = kernel @ first
+    toward_second = kernel.sum(1, keepdim=True) - toward_first
     own = (first * toward_first).sum(0) + (second * toward_second).sum(0)
     return own / (size * (size - 1)) - 2 * (first * toward_second).sum(0) / size**2
 
@@ -204,10 +211,11 @@ def _blocks(points: Tensor, blocks: int, count: int) -> list[Tensor]:
     return list(points[shuffled(len(points))[: blocks * size]].split(size))
 
 
-def _radii(points: Tensor) -> Tensor:
-    """The distance of each point to its k-th nearest other point, or to the farthest if there are fewer."""
+def radii(points: Tensor) -> Tensor:
+    """The distance of each point (N, D) to its k-th nearest other point, or to the farthest if there are fewer: (N,)."""
     rank = min(NEIGHBOURS + 1, len(points))
-    return torch.cat([torch.cdist(part, points).kthvalue(rank).values for part in points.split(CHUNK)])
+    nearest_first = (torch.cdist(part, points).topk(rank, largest=False).values for part in points.split(CHUNK))
+    return torch.cat([distances[:, -1] for distances in nearest_first])
 
 
 def _chunks(images: Tensor | LabelledImages) -> Iterator[Tensor]:

@@ -14,8 +14,7 @@ from condvae.config import Z_PRIORS
 from condvae.evaluation.features import JUDGED, embeddings
 from condvae.evaluation.protocol import modes, null_rows, sample_labels, sample_rows
 from condvae.evaluation.study import BATCH, Study
-from condvae.inference.batched import MODEL_PRIOR, decode
-from condvae.model.devices import fast_products
+from condvae.inference.batched import MODEL_PRIOR
 from condvae.seeds import seeded
 
 DRAWN = 4  # distinguishes the seed of samples
@@ -72,8 +71,7 @@ def drawn(study: Study, way: Way) -> Drawn:
     found: dict[str, list[Tensor]] = {name: [] for name in kinds}
     with seeded(DRAWN):
         for part, given in zip(z.split(BATCH), rows.split(BATCH), strict=True):
-            with fast_products(study.model.device):
-                images = decode(study.model, part, given, sample=way.mode == "sample")
+            images = study.decode(part, given, sample=way.mode == "sample")
             for name, embed in kinds.items():
                 found[name].append(embed(images))
     features = {name: torch.cat(parts) for name, parts in found.items()}

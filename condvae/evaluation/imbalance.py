@@ -113,7 +113,7 @@ def recognised(study: Study, way: Way, pool: Pool, seed: int, protocol: Protocol
     weights = counts.sum() / counts.clamp(min=1) / (counts > 0).sum() if way.weighted else None
     what, steps = f"{way.words}, seed {seed}", protocol.classifier_steps
     with seeded(seed, TRAINED):
-        network = train_classifier(train, batches, steps, what, weights=weights, decay=True)
+        network = train_classifier(train, batches, steps, what, weights=weights)
     return (predicted(network, study.data.test) == study.test_labels).float()
 
 

@@ -15,8 +15,9 @@ from condvae.data.sources import load_data
 from condvae.errors import DataError, RunError
 from condvae.evaluation.judge import Judge, find_judge
 from condvae.images import unit
-from condvae.inference.batched import CHUNK, MIXTURE, MODEL_PRIOR, draw, encode_all, evaluating
+from condvae.inference.batched import CHUNK, MIXTURE, MODEL_PRIOR, decode, draw, encode_all, evaluating
 from condvae.inference.mixture import fit_mixture, load_mixture, save_mixture
+from condvae.model.devices import fast_products
 from condvae.model.priors import MixturePrior
 from condvae.model.saving import load
 from condvae.run import Run
@@ -155,6 +156,11 @@ class Study:
             prior: "prior" for the model's own prior, "mixture" for the ex-post mixture.
         """
         return draw(self.model, rows, seed, prior=self.mixture if prior == MIXTURE else prior)
+
+    def decode(self, z: Tensor, rows: Tensor, sample: bool = False) -> Tensor:
+        """Images to measure many of, in bfloat16 if the device has instructions for it. See `inference.decode`."""
+        with fast_products(self.model.device):
+            return decode(self.model, z, rows, sample)
 
     @cached_property
     def autoencoder(self) -> "Study | None":

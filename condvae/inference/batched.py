@@ -93,8 +93,8 @@ def decode(model: CVAE, z: Tensor, rows: Tensor, sample: bool = False) -> Tensor
     """The mean of p(x|z,y), or a sample of it: (B, Z) and conditions (B, D) to floats in [0, 1] (B, C, H, W)."""
     images = torch.empty(len(z), *model.schema.shape)
     with evaluating(model):
-        for part, chunk in zip(images.split(CHUNK), _decoded(model, z, rows, sample), strict=True):
-            part.copy_(chunk)
+        for part, p in zip(images.split(CHUNK), decoded(model, z, rows), strict=True):
+            part.copy_(image(p, sample))
     return images
 
 
@@ -103,8 +103,8 @@ def draw_pixels(model: CVAE, z: Tensor, rows: Tensor, sample: bool = False) -> N
     pixels = np.empty((len(z), *model.schema.shape), np.uint8)
     with evaluating(model):
         # rounded chunk by chunk, so that only a quarter of the bytes leaves the cache
-        for number, chunk in enumerate(_decoded(model, z, rows, sample)):
-            pixels[number * CHUNK : (number + 1) * CHUNK] = to_uint8(chunk)
+        for number, p in enumerate(decoded(model, z, rows)):
+            pixels[number * CHUNK : (number + 1) * CHUNK] = to_uint8(image(p, sample))
     return pixels
 
 
@@ -162,9 +162,15 @@ def _chunks(images: Tensor | LabelledImages) -> Iterator[Tensor]:
         yield from (torch.from_numpy(batch.images) for batch in images.batches(CHUNK))
 
 
-def _decoded(model: CVAE, z: Tensor, rows: Tensor, sample: bool) -> Iterator[Tensor]:
+def decoded(model: CVAE, z: Tensor, rows: Tensor) -> Iterator[Distribution]:
+    """p(x|z,y) for (B, Z) and conditions (B, D), a chunk at a time, on the device of the model."""
     device = model.device
     for part, chosen in zip(z.split(CHUNK), rows.split(CHUNK), strict=True):
         y = model.conditions(chosen.to(device))
-        images = model.likelihood(model.prior.from_standard(part.to(device), y), y)
-        yield images.sample().clamp(0, 1) if sample else images.mean
+        yield model.likelihood(model.prior.from_standard(part.to(device), y), y)
+
+
+def image(p: Distribution, sample: bool) -> Tensor:
+    """The mean of p(x|z,y), or a sample of it: floats in [0, 1] (B, C, H, W)."""
+    found: Tensor = p.sample().clamp(0, 1) if sample else p.mean
+    return found

@@ -19,6 +19,7 @@ from condvae.errors import RunError, require_extra
 from condvae.files import sha256, write_bytes
 from condvae.model.priors import MixturePrior
 from condvae.run import Run
+from condvae.seeds import shuffled
 
 Points = NDArray[np.float64]
 Fit = tuple[Points, Points, Points]  # weights (M,), means (M, Z) and Cholesky factors (M, Z, Z) of a mixture
@@ -28,6 +29,7 @@ OUTLIERS = 0.1
 ENOUGH = 10  # codes for each Gaussian; a class with fewer is fitted once, to all of its codes
 FEW = 2  # codes for each Gaussian and latent dimension; a class with fewer gets Gaussians between its codes
 BETWEEN, NEIGHBOURS = 100, 5  # Gaussians between two codes, and the nearest codes that the second one is drawn from
+MOST = 20_000  # codes that a mixture is fitted to; of more of them, as many are chosen at random
 VARIANCE = 1e-6  # the smallest one, as in scikit-learn
 THICKNESS = 0.1  # standard deviation across the line between the two codes, divided by that along the line
 FITTED = (
@@ -47,9 +49,10 @@ def fit_mixture(
 ) -> MixturePrior:
     """Fit a mixture of Gaussians to the codes of each class, and one to all codes, by expectation maximisation.
 
-    Each is fitted twice. The second time leaves out the codes that are least probable under the first, because the
-    model was not trained to draw images between the codes of a class. A class with fewer than FEW codes for each
-    Gaussian and latent dimension gets BETWEEN Gaussians instead, each along the line between two neighbouring codes.
+    Each is fitted twice, to at most MOST codes. The second time leaves out the codes that are least probable under the
+    first, because the model was not trained to draw images between the codes of a class. A class with fewer than FEW
+    codes for each Gaussian and latent dimension gets BETWEEN Gaussians instead, each along the line between two
+    neighbouring codes.
 
     Args:
         codes: posterior means, (N, Z).
@@ -122,13 +125,14 @@ def _fitted(points: Points, components: int, outliers: float) -> Fit:
         weights[0] = 1
         return weights, means, scales
     points = points if len(points) > 1 else points.repeat(2, 0)  # scikit-learn refuses a single point
+    points = points[shuffled(len(points))[:MOST].numpy()] if len(points) > MOST else points
     used = min(components, len(points))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # codes that coincide, or 100 iterations
         found = GaussianMixture(used, random_state=0).fit(points)
         if outliers and len(points) > ENOUGH * used:
             density = found.score_samples(points)
-            found = found.fit(points[density >= np.quantile(density, outliers)])
+            found = found.set_params(warm_start=True).fit(points[density >= np.quantile(density, outliers)])
     weights[:used], means[:used] = found.weights_, found.means_
     scales[:used] = np.linalg.cholesky(found.covariances_)
     return weights, means, scales

@@ -22,7 +22,7 @@ def test_control_of_real_images_is_perfect_and_of_one_image_none(
     study = untrained(tmp_path / "run", bars, conditions=("label", "ink", "slant"))
     real = unit(torch.from_numpy(bars.train.images))[examples(study, sample_labels(study))]
     images = real if drawn == "as requested" else real[:1].expand_as(real)
-    monkeypatch.setattr(control, "decode", lambda *_: images)
+    monkeypatch.setattr("condvae.evaluation.study.decode", lambda *_: images)
     for found, name in zip(control.PART.measure(study, Protocol()), ("ink", "slant"), strict=True):
         assert found.name == name
         if drawn == "as requested":
@@ -42,7 +42,7 @@ def test_the_attribute_within_labels_is_not_what_labels_differ_in(
     labels, noise = sample_labels(study), 0.01
     slant = torch.randn(len(labels)) + 5 * labels
     monkeypatch.setattr(control, "sample_rows", lambda *_: torch.stack([labels.float(), slant], 1))
-    monkeypatch.setattr(control, "decode", lambda *_: torch.zeros(len(labels), *bars.train.shape))
+    monkeypatch.setattr("condvae.evaluation.study.decode", lambda *_: torch.zeros(len(labels), *bars.train.shape))
     monkeypatch.setitem(MEASURES, "slant", lambda part: 5 * labels + noise * torch.randn(len(part)))
     (found,) = control.PART.measure(study, Protocol())
     assert found.correlation.value > 0.9

@@ -45,7 +45,7 @@ def test_copies_are_flagged_and_others_are_not(blobs: Study, drawn: str, monkeyp
     test, train = images_of(blobs.data.test), images_of(blobs.data.train)
     half = TEST // 2
     answers = iter([test[half:] if drawn == "others" else train[:half], test[:half]])  # generated, reconstructed
-    monkeypatch.setattr("condvae.evaluation.parts.memorisation.decode", lambda *_: next(answers))
+    monkeypatch.setattr("condvae.evaluation.study.decode", lambda *_: next(answers))
     monkeypatch.setattr("condvae.evaluation.parts.memorisation.shuffled", lambda _: torch.arange(half))
     found = PART.measure(blobs, Protocol())
     for one in found.by_distance:

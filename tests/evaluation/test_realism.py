@@ -1,7 +1,8 @@
 """Realism and the accuracy score of models whose answer is known: they draw real images, or noise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from condvae.evaluation.parts.realism import TRAINING, Realism, measure_realism
 from condvae.evaluation.protocol import Protocol, examples
 from condvae.evaluation.study import Study
 from condvae.images import unit
+from condvae.inference.batched import CHUNK
 from condvae.model.cvae import CVAE
 
 EACH = 30  # images drawn of each label: the number of training images that a label has
@@ -31,12 +33,21 @@ def stand_in(study: Study, bars: Dataset, real: bool) -> Callable[..., torch.Ten
     return decode
 
 
+class Shown(NamedTuple):
+    """A distribution over images: these images, or binary samples of them."""
+
+    mean: torch.Tensor
+
+    def sample(self) -> torch.Tensor:
+        return self.mean.bernoulli()
+
+
 @pytest.fixture
 def compared(
     request: pytest.FixtureRequest, binary: Study, bars: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> dict[tuple[str, str], Realism]:
     monkeypatch.setattr("condvae.evaluation.protocol.SAMPLES_PER_CLASS", EACH)
-    monkeypatch.setattr("condvae.evaluation.drawn.decode", stand_in(binary, bars, real=request.param == "real"))
+    monkeypatch.setattr("condvae.evaluation.study.decode", stand_in(binary, bars, real=request.param == "real"))
     found = measure_realism(binary, Protocol())
     places = [(one.prior, one.mode) for one in found]
     assert places == [(prior, mode) for prior in (TRAINING, "prior", "mixture") for mode in ("mean", "sample")]
@@ -78,7 +89,7 @@ def test_samples_that_are_no_images_are_said_to_be_none(
         return (noise(model, z, rows, sample) if sample else real(model, z, rows, sample)).roll(3, 0)
 
     monkeypatch.setattr("condvae.evaluation.protocol.SAMPLES_PER_CLASS", EACH)
-    monkeypatch.setattr("condvae.evaluation.drawn.decode", decode)
+    monkeypatch.setattr("condvae.evaluation.study.decode", decode)
     monkeypatch.setattr("condvae.evaluation.parts.realism.NO_IMAGES", 0.9)
     verdicts = [one.verdict for one in measure_realism(binary, Protocol()) if one.mode == "sample"]
     assert verdicts[0] is None, "of training images"
@@ -94,7 +105,13 @@ def test_the_accuracy_score_of_real_images_is_its_ceiling_and_of_noise_lower(
     enough = 900  # images for a classifier that is always right
     monkeypatch.setattr("condvae.evaluation.parts.classifier_score.IMAGES", enough)
     monkeypatch.setattr("condvae.evaluation.parts.classifier_score.SEEN", 10 * enough)
-    monkeypatch.setattr("condvae.evaluation.parts.classifier_score.decode", stand_in(binary, bars, real))
+    images = stand_in(binary, bars, real)
+
+    def decoded(model: CVAE, z: torch.Tensor, rows: torch.Tensor) -> Iterator[Shown]:
+        for part in rows.split(CHUNK):
+            yield Shown(images(model, part, part, False))
+
+    monkeypatch.setattr("condvae.evaluation.parts.classifier_score.decoded", decoded)
     found = measure_score(binary, Protocol())
     assert found.ceiling.value > 0.95
     for shown in (found.mean.value, found.sample.value):

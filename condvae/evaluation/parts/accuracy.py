@@ -11,9 +11,8 @@ from condvae.evaluation.measurement import Measurement, measure
 from condvae.evaluation.part import Part, Section
 from condvae.evaluation.protocol import Protocol, drawing, encoding, examples, sample_labels, sample_rows, sample_size
 from condvae.evaluation.study import BATCH, Study, unit_batches
-from condvae.inference.batched import decode, draw
+from condvae.inference.batched import draw
 from condvae.inference.mixture import fit_mixture
-from condvae.model.devices import fast_products
 from condvae.progress import progress
 
 
@@ -152,9 +151,7 @@ def _correct(study: Study, z: Tensor, rows: Tensor, labels: Tensor) -> Tensor:
     assert study.judge is not None  # the part does not apply without one
     found = []
     for part, given, label in zip(z.split(BATCH), rows.split(BATCH), labels.split(BATCH), strict=True):
-        with fast_products(study.model.device):
-            images = decode(study.model, part, given)
-        found.append(study.judge.correct(images, label))
+        found.append(study.judge.correct(study.decode(part, given), label))
     return torch.cat(found)
 
 

@@ -9,19 +9,20 @@ import torch
 from torch import Tensor
 
 from condvae.data.dataset import Dataset
-from condvae.evaluation.classifiers import BATCH, LEARNING_RATE, predicted, small_classifier, train_classifier
+from condvae.evaluation.classifiers import predicted, small_classifier, train_classifier
 from condvae.evaluation.measurement import ByClass, Measurement, by_class, measure
 from condvae.evaluation.part import Part, Section
 from condvae.evaluation.protocol import Protocol, drawing, modes, sample_rows
 from condvae.evaluation.study import Study, unit_images
 from condvae.files import cache_folder, write_text
 from condvae.images import to_uint8, unit
-from condvae.inference.batched import decode
+from condvae.inference.batched import CHUNK, decoded, evaluating, image
 from condvae.model.devices import fast_products
 from condvae.seeds import seeded
 
 IMAGES = 60_000
-SEEN = 180_000  # training images that a classifier sees in all
+SEEN = 60_000  # training images that a classifier sees in all
+BATCH, PEAK = 128, 6e-3  # images in a step, and the largest step size of one cycle
 SEEDS = 3
 SAMPLED = 5  # distinguishes the seed of samples
 
@@ -61,18 +62,15 @@ def measure_score(study: Study, protocol: Protocol) -> ClassifierScore:
     labels, found = torch.arange(IMAGES) % len(study.model.schema.classes), {}
     rows = sample_rows(study, labels)
     z = study.draw(rows, 1, protocol.usual_prior)
-    for mode in modes(study):
-        with seeded(SAMPLED), fast_products(study.model.device):
-            images = to_uint8(decode(study.model, z, rows, sample=mode == "sample"))
-        pixels = torch.from_numpy(images)
+    for mode, pixels in _drawn(study, z, rows).items():
         correct = _correct(study.data, lambda chosen: unit(pixels[chosen]), labels, f"decoder {mode}s")  # noqa: B023
         found[mode] = correct, f"{IMAGES:,} images, {drawing(study, protocol.usual_prior, mode)}"
     found["ceiling"] = _ceiling(study.whole), f"all {len(study.whole.train):,} training images."
     figures, each, classes = {}, {}, len(study.model.schema.classes)
     for name, (correct, what) in found.items():
         how = (
-            f"Accuracy on test images of classifiers trained on {what} {SEEN:,} images seen, Adam with step size "
-            f"{LEARNING_RATE} that falls to 0, batches of {BATCH}. Mean over {SEEDS} seeds."
+            f"Accuracy on test images of classifiers trained on {what} {SEEN:,} images seen, Adam with one cycle of "
+            f"the step size up to {PEAK}, batches of {BATCH}. Mean over {SEEDS} seeds."
         )
         figures[name] = _over_seeds(correct, how)
         each[name] = by_class(correct.mean(0), study.test_labels, classes, how)
@@ -85,6 +83,17 @@ def measure_score(study: Study, protocol: Protocol) -> ClassifierScore:
         each.get("sample", ()),
         each["ceiling"],
     )
+
+
+def _drawn(study: Study, z: Tensor, rows: Tensor) -> dict[str, Tensor]:
+    """Images of each mode, uint8 (N, C, H, W), which are decoded once."""
+    pixels = {mode: torch.empty(len(z), *study.model.schema.shape, dtype=torch.uint8) for mode in modes(study)}
+    with evaluating(study.model), seeded(SAMPLED), fast_products(study.model.device):
+        for number, p in enumerate(decoded(study.model, z, rows)):
+            for mode, images in pixels.items():
+                part = torch.from_numpy(to_uint8(image(p, mode == "sample")))
+                images[number * CHUNK : (number + 1) * CHUNK] = part
+    return pixels
 
 
 def _over_seeds(correct: Tensor, how: str) -> Measurement:
@@ -113,7 +122,7 @@ def _correct(data: Dataset, images: Callable[[Tensor], Tensor], labels: Tensor, 
     found = []
     for seed in range(SEEDS):
         with seeded(seed):
-            network = train_classifier(data.train, batches, -(-SEEN // BATCH), what, decay=True)
+            network = train_classifier(data.train, batches, -(-SEEN // BATCH), what, peak=PEAK)
         found.append((predicted(network, data.test) == torch.from_numpy(data.test.labels)).float())
     return torch.stack(found)
 
@@ -126,7 +135,7 @@ def _ceiling(data: Dataset) -> Tensor:
     train = data.train
     with torch.device("meta"):  # the digest needs its layers, not its weights
         classifier = small_classifier(train.shape[0], len(train.classes))
-    path = cache_folder() / "ceilings" / f"{data.digest(SEEN, SEEDS, BATCH, LEARNING_RATE, classifier)}.json"
+    path = cache_folder() / "ceilings" / f"{data.digest(SEEN, SEEDS, BATCH, PEAK, classifier)}.json"
     if not path.is_file():
         labels = torch.from_numpy(train.labels)
         right = _correct(data, lambda chosen: unit_images(train, chosen), labels, "real images")

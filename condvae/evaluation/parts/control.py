@@ -10,7 +10,6 @@ from condvae.evaluation.measurement import Measurement, bootstrapped, correlatio
 from condvae.evaluation.part import Part, Section
 from condvae.evaluation.protocol import Protocol, drawing, sample_labels, sample_rows, sample_size
 from condvae.evaluation.study import BATCH, Study
-from condvae.inference.batched import decode
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def _measure(study: Study, protocol: Protocol) -> tuple[Control, ...]:
     """Request the attributes of training images, and measure the images drawn."""
     names, labels = study.model.config.conditions, sample_labels(study)
     rows = sample_rows(study, labels)
-    images = decode(study.model, study.draw(rows, 0, protocol.usual_prior), rows)
+    images = study.decode(study.draw(rows, 0, protocol.usual_prior), rows)
     how = f"{sample_size(study)}, {drawing(study, protocol.usual_prior)} Requested values are those of training images."
     found = []
     for name in _measurable(study):

@@ -22,7 +22,7 @@ from condvae.seeds import seeded, shuffled
 
 BINS = 15  # of the calibration error
 ACTIVE = 0.01  # a dimension is active if the variance of its posterior means is larger
-PAIRS = 3000  # images times labels under which their likelihood is estimated, at most
+PAIRS = 2000  # images times labels under which their likelihood is estimated, at most
 Images = Callable[[Tensor], Tensor]  # positions (N,) to images as the likelihood sees them, (N, C, H, W)
 BOUND, OWN, OTHERS, DEQUANTISED, FIXED = 11, 12, 13, 14, 15  # distinguish the seeds of samples
 

@@ -8,8 +8,6 @@ from condvae.evaluation.measurement import Measurement, measure
 from condvae.evaluation.part import Part, Section
 from condvae.evaluation.protocol import Protocol, drawing, examples, sample_rows
 from condvae.evaluation.study import Study
-from condvae.inference.batched import decode
-from condvae.model.devices import fast_products
 from condvae.seeds import shuffled
 
 GENERATED, HELD_OUT = "generated", "held out"
@@ -83,9 +81,8 @@ def _measure(study: Study, protocol: Protocol) -> Memorisation:
     shown = shuffled(len(study.test_labels))[:IMAGES]
     labels, prior = study.test_labels[shown], protocol.usual_prior
     rows = sample_rows(study, labels)
-    with fast_products(study.model.device):
-        generated = decode(study.model, study.draw(rows, 0, prior), rows)
-        held_out = decode(study.model, study.test_codes[shown], study.test_rows[shown])
+    generated = study.decode(study.draw(rows, 0, prior), rows)
+    held_out = study.decode(study.test_codes[shown], study.test_rows[shown])
     copied = examples(study, labels, COPIED)
     own, found = study.train_labels[copied], []
     copies = {way: (images, own) for way, images in controls(study, copied).items()}

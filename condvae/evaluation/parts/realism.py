@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from condvae.evaluation.distances import NEIGHBOURS, frechet_distance, kernel_distance, neighbourhood
+from condvae.evaluation.distances import NEIGHBOURS, frechet_distance, kernel_distance, neighbourhood, radii
 from condvae.evaluation.drawn import GIVEN, NONE, Way, drawn, ways
 from condvae.evaluation.features import JUDGED, embeddings
 from condvae.evaluation.measurement import ByClass, Measurement, by_class, measure
@@ -130,6 +130,7 @@ class _Reference:
             with seeded(BINARISED):
                 train = study.model.observe(train)
         self.test = self._features(test)
+        self.radii = {name: radii(features) for name, features in self.test.items()}
         self.train, self.train_labels = self._features(iter(train.split(BATCH))), labels
         self.correct = (judge.classify(self.test[JUDGED]) == study.test_labels).float()
         self.end = "Compared with the test images." + (" All images are binarised." if binary else "")
@@ -157,7 +158,7 @@ class _Reference:
         how = f"{name[0].upper()}{name[1:]} of {how} {self.end}"
         real = self.test[name]
         nearby = f"{NEIGHBOURS} nearest neighbours. {how} The error does not include that of the other set of images."
-        near = neighbourhood(real, features)
+        near = neighbourhood(real, features, self.radii[name])
         figures: dict[str, Any] = {key: measure(values, nearby) for key, values in near._asdict().items()}
         kernel, p_value = kernel_distance(real, features, how)
         classes, of_test = len(self.study.model.schema.classes), self.study.test_labels
