@@ -146,7 +146,7 @@ class TrainingConfig:
         warm_up: number of epochs in which the weight of the KL term rises linearly from 0 to beta.
         free_bits: KL divergence, in nats averaged over the batch, that each latent dimension may have at no cost. For
             a prior without a KL divergence for each dimension, all dimensions share the sum.
-        shared_style: weight of a term, in nats, that makes labels share their styles: slant, thickness and ink of two
+        shared_style: weight of a term of the loss that makes labels share their styles: slant, thickness and ink of two
             labels correlate at the same z. 0 leaves it out.
         samples: number of importance samples of z for each image. More than 1 gives the tighter bound of the
             importance weighted autoencoder.

@@ -212,7 +212,7 @@ def _blocks(points: Tensor, blocks: int, count: int) -> list[Tensor]:
 
 
 def radii(points: Tensor) -> Tensor:
-    """The distance of each point (N, D) to its k-th nearest other point, or to the farthest if there are fewer: (N,)."""
+    """The distance of points (N, D) to the k-th nearest other one, or to the farthest if there are fewer: (N,)."""
     rank = min(NEIGHBOURS + 1, len(points))
     nearest_first = (torch.cdist(part, points).topk(rank, largest=False).values for part in points.split(CHUNK))
     return torch.cat([distances[:, -1] for distances in nearest_first])

@@ -50,8 +50,6 @@ def check(config: Config) -> None:
     shared = training.shared_style
     no_labels = "0 if model.conditions does not have label"
     require(not shared or "label" in model.conditions, "training.shared_style", shared, no_labels)
-    no_prior = "0 if training.beta is 0, which leaves it open at which points labels are compared"
-    require(not shared or bool(beta), "training.shared_style", shared, no_prior)
     start = training.start_at_mean
     no_sigmoid = f"false if model.likelihood is {model.likelihood}, whose mean is not a sigmoid of the decoder's output"
     require(not start or likelihood.sigmoid_mean, "training.start_at_mean", start, no_sigmoid)

@@ -102,7 +102,7 @@ class CVAEModule(pl.LightningModule):
         x = self.model.observe(augmented(unit(images), settings))
         loss = -self.model.elbo(x, given, self._beta(index), settings.free_bits, settings.samples).value.mean()
         if settings.shared_style:
-            loss = loss + settings.shared_style * style_disagreement(self.model, given)
+            loss = loss + settings.shared_style * style_disagreement(self.model, x, given)
         self.loss_sum = self.loss_sum + loss.detach() * len(images)
         self.images += len(images)
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]

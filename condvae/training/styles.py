@@ -11,34 +11,37 @@ from condvae.data.attributes import MEASURES, TINY
 from condvae.model.cvae import CVAE
 
 SHARED = ("slant", "thickness", "ink")  # width has another meaning for a 1 than for a 0
-POINTS = 32  # decoded in each step, each under two labels
+POINTS = 32  # images of each step whose codes are decoded, each under two labels
 
 
-def style_disagreement(model: CVAE, given: Tensor) -> Tensor:
+def style_disagreement(model: CVAE, x: Tensor, given: Tensor) -> Tensor:
     """1 minus the correlation of slant, thickness and ink between two labels at the same points, the mean of the three.
 
-    The points are drawn from N(0, I) in standard coordinates, and the two labels at random. The images are decoder
-    means. It is 0 if images of the two labels have the same styles but for the mean and the scale of each.
+    The points are the codes of POINTS images in standard coordinates, and the two labels are drawn at random. What is
+    measured is the mean of p(x|z,y) under each label. It is 0 if images of the two labels have the same styles but for
+    the mean and the scale of each. The gradient does not reach the encoder.
 
     Args:
         model: a model with the label among its conditions.
-        given: conditions of images, (B, D) or (B,). Conditions beside the label are taken from them.
+        x: images as the likelihood sees them, float (B, C, H, W) in [0, 1].
+        given: conditions of the images, (B, D) or (B,). Conditions beside the label are the same under both labels.
 
     Returns:
         A scalar from 0 to 2. It is 0 if there is only one label.
     """
     if len(model.conditions.classes) < 2:
-        return torch.zeros((), device=given.device)
+        return torch.zeros((), device=x.device)
     rows = given.view(len(given), -1)[:POINTS].float()
-    first, second = torch.randperm(len(model.conditions.classes))[:2].tolist()
-    u = torch.randn(len(rows), model.config.latent, device=rows.device).repeat(2, 1)
-    rows = rows.repeat(2, 1)
-    rows[: len(rows) // 2, 0], rows[len(rows) // 2 :, 0] = first, second
-    y = model.conditions(rows)
-    with torch.autocast(u.device.type, enabled=False):  # the map needs full precision
+    with torch.no_grad(), torch.autocast(x.device.type, enabled=False):  # maps of z need full precision
+        y = model.conditions(rows)
+        u = model.prior.to_standard(model.posterior(x[:POINTS], y).mean, y).repeat(2, 1)
+    rows = torch.stack([rows, rows])
+    rows[:, :, 0] = torch.randperm(len(model.conditions.classes), device=rows.device)[:2, None].float()
+    y = model.conditions(rows.flatten(0, 1))
+    with torch.autocast(x.device.type, enabled=False):
         z = model.prior.from_standard(u, y)
-    images = model.likelihood(z, y).mean
-    values = torch.stack([MEASURES[name](images.float()) for name in SHARED]).unflatten(1, (2, -1))
+    images = model.likelihood(z, y).mean.float()
+    values = torch.stack([MEASURES[name](images) for name in SHARED]).unflatten(1, (2, -1))
     deviations = values - values.mean(2, keepdim=True)
     directions = deviations / deviations.norm(dim=2, keepdim=True).clamp(min=TINY)
     return 1 - directions.prod(1).sum(1).mean()
