@@ -24,10 +24,10 @@ def idx(values: np.ndarray) -> bytes:
     return struct.pack(f">I{values.ndim}I", 0x0800 | values.ndim, *values.shape) + values.astype(np.uint8).tobytes()
 
 
-def write_idx_folder(folder: Path, count: int = 6, compress: bool = False, width: int = 5) -> Path:
+def write_idx_folder(folder: Path, count: int = 6, compress: bool = False, width: int = 5, first: int = 0) -> Path:
     folder.mkdir(exist_ok=True)
     for part in ("train", "t10k"):
-        images, labels = np.arange(count * 4 * width).reshape(count, 4, width) % 256, np.arange(count) % 3
+        images, labels = np.arange(count * 4 * width).reshape(count, 4, width) % 256, first + np.arange(count) % 3
         for name, values in ((f"{part}-images-idx3-ubyte", images), (f"{part}-labels-idx1-ubyte", labels)):
             content = idx(values)
             (folder / f"{name}.gz" if compress else folder / name).write_bytes(
@@ -54,6 +54,12 @@ def test_idx_folder(tmp_path: Path, compress: bool) -> None:
     assert data.train.shape == (1, 4, 5)
     assert data.train.classes == ("0", "1", "2")
     assert data.test.images[1, 0, 0, 0] == 20
+
+
+def test_labels_that_start_at_one_make_no_empty_class(tmp_path: Path) -> None:
+    data = load_data(f"idx:{write_idx_folder(tmp_path / 'set', first=1)}")
+    assert data.train.classes == ("1", "2", "3")
+    assert data.train.labels.tolist() == data.test.labels.tolist() == [0, 1, 2, 0, 1, 2]
 
 
 def test_truncated_idx(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def load(folder: str) -> Dataset:
 
 
 def read_folder(folder: Path) -> tuple[LabelledImages, LabelledImages]:
-    """Training images and test images of four IDX files.
+    """Training images and test images of four IDX files. The classes are the labels that occur in one of them.
 
     Raises:
         DataError: a file is missing or damaged.
@@ -38,10 +38,10 @@ def read_folder(folder: Path) -> tuple[LabelledImages, LabelledImages]:
     for part in ("train", "t10k"):
         images = read_idx(_find(folder, f"{part}-images", "idx3"), dimensions=3)
         labels = read_idx(_find(folder, f"{part}-labels", "idx1"), dimensions=1)
-        parts.append((images[:, np.newaxis], labels.astype(np.int64)))
-    count = 1 + max(int(labels.max(initial=0)) for _, labels in parts)
-    classes = tuple(str(label) for label in range(count))
-    train, test = (LabelledImages(images, labels, classes) for images, labels in parts)
+        parts.append((images[:, np.newaxis], labels))
+    values = np.unique(np.concatenate([labels for _, labels in parts]))
+    classes = tuple(map(str, values))
+    train, test = (LabelledImages(images, np.searchsorted(values, labels), classes) for images, labels in parts)
     return train, test
 
 
