@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from condvae.evaluation.measurement import Measurement
+from condvae.evaluation.measurement import ByClass, Measurement
 from condvae.evaluation.part import Section
 
 THRESHOLD = 0.5  # of fixed binarisation
@@ -64,6 +64,7 @@ class Nats(Section):
             the true value is about as large, or smaller. None if there are too few samples for levels.
         effective: effective sample size of the importance samples of the highest level.
         fixed: figures for fixed binarisation. None if images are not binarised.
+        nll_by_class: -log p(x|y) of the test images of each class.
         classifier: the model as a classifier. None if there are not several labels.
         code_length: bits per dimension in which the 8-bit images can be stored, with the model as the code. None for a
             likelihood of binarised images, which is no code for grey levels.
@@ -80,6 +81,7 @@ class Nats(Section):
     marginal: Measurement | None = field(metadata={"title": "-log p(x), nats"})
     gap: Measurement | None = field(metadata={"title": "decrease of -log p(x|y) with ten times as many samples, nats"})
     effective: Measurement = field(metadata={"title": "effective sample size"})
+    nll_by_class: ByClass = ()
     fixed: Fixed | None = None
     classifier: Classifier | None = None
     code_length: Measurement | None = field(

@@ -28,6 +28,8 @@ def test_control_of_real_images_is_perfect_and_of_one_image_none(
         if drawn == "as requested":
             assert [found.correlation.value, found.within.value] == pytest.approx([1, 1])
             assert [found.error.value, found.offset.value] == pytest.approx([0, 0], abs=1e-6)
+            assert [one.value for one in found.within_by_class] == pytest.approx([1, 1, 1])
+            assert [one.value for one in found.error_by_class] == pytest.approx([0, 0, 0], abs=1e-6)
         else:
             assert [found.correlation.value, found.within.value] == pytest.approx([0, 0], abs=1e-6)
             assert found.error.value > 0.5 * found.spread.value

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from condvae.data.attributes import MEASURES
-from condvae.evaluation.measurement import Measurement, bootstrapped, correlation, measure
+from condvae.evaluation.measurement import ByClass, Measurement, bootstrapped, by_class, correlation, measure
 from condvae.evaluation.part import Part, Section
 from condvae.evaluation.protocol import Protocol, drawing, sample_labels, sample_rows, sample_size
 from condvae.evaluation.study import BATCH, Study
@@ -27,6 +27,7 @@ class Control(Section):
         error: mean absolute difference.
         offset: mean difference, measured minus requested.
         spread: mean absolute deviation of the requested values from their mean, to compare the error with.
+        within_by_class, error_by_class: the correlation and the mean absolute difference of each class.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Control(Section):
     error: Measurement = field(metadata={"title": "requested against measured, mean absolute error"})
     offset: Measurement = field(metadata={"title": "requested against measured, mean difference"})
     spread: Measurement = field(metadata={"title": "mean absolute deviation of requested values"})
+    within_by_class: ByClass = ()
+    error_by_class: ByClass = ()
 
     @property
     def heading(self) -> str:
@@ -62,15 +65,18 @@ def _measurable(study: Study) -> list[str]:
 
 
 def _compared(name: str, prior: str, labels: Tensor, requested: Tensor, found: Tensor, how: str) -> Control:
-    within = _within(requested, labels), _within(found, labels)
+    within, error = (_within(requested, labels), _within(found, labels)), (found - requested).abs()
+    classes = [labels == label for label in range(int(labels.max()) + 1)]
     return Control(
         name,
         prior,
         _correlation(requested, found, how),
         _correlation(*within, f"{how} The mean of each label is subtracted from both."),
-        measure((found - requested).abs(), how),
+        measure(error, how),
         measure(found - requested, how),
         measure((requested - requested.mean()).abs(), f"{name.capitalize()} as requested."),
+        tuple(_correlation(requested[own], found[own], how) for own in classes),
+        by_class(error, labels, len(classes), how),
     )
 
 

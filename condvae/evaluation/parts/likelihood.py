@@ -9,7 +9,7 @@ from torch.distributions import Independent, Normal
 
 from condvae.evaluation.by_label import by_label, rounds_in_words
 from condvae.evaluation.importance import Estimates, log_likelihood
-from condvae.evaluation.measurement import Measurement, bootstrapped, measure
+from condvae.evaluation.measurement import ByClass, Measurement, bootstrapped, by_class, measure
 from condvae.evaluation.multilevel import Level, described, minus_log_likelihood, multilevel
 from condvae.evaluation.nats import THRESHOLD, Classifier, Fixed, Nats
 from condvae.evaluation.part import Part
@@ -54,6 +54,7 @@ def measure_likelihood(study: Study, protocol: Protocol) -> Nats:
         marginal=_marginal(study, chosen, nll, gain),
         gap=_gap(levels, kind),
         effective=measure(levels[-1].estimates.effective, f"Of {described(levels[-1:])}"),
+        nll_by_class=_by_class(study, chosen, levels, how),
         fixed=_fixed(study, chosen, protocol, which) if model.likelihood.binary else None,
         classifier=classifier,
         code_length=_code_length(study, chosen, protocol, how) if model.likelihood.offset else None,
@@ -77,6 +78,15 @@ def _levels(study: Study, images: Images, chosen: Tensor, protocol: Protocol, se
 
     fast = has_bf16(study.model.device.type)
     return multilevel(estimate, len(chosen), protocol.importance_samples, seed, fast=fast)
+
+
+def _by_class(study: Study, chosen: Tensor, levels: tuple[Level, ...], how: str) -> ByClass:
+    """-log p(x|y) of each class: from the lowest level, plus the gains of the others over all classes."""
+    lowest, *others = levels
+    values = -lowest.estimates.whole - sum(level.gain for level in others)
+    labels = study.test_labels[chosen[lowest.positions]]
+    how = f"{how} {described(levels)} The gain of more samples is that of all classes."
+    return by_class(values, labels, len(study.model.schema.classes), how)
 
 
 def _fixed(study: Study, chosen: Tensor, protocol: Protocol, which: str) -> Fixed:
