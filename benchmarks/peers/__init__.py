@@ -1,0 +1,1 @@
+"""Other conditional generators of images against condvae: same training images, same minutes, same evaluation."""

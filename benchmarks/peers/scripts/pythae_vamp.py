@@ -1,0 +1,32 @@
+"""pythae's VAE with a VampPrior, one model a class: Tomczak and Welling, https://arxiv.org/abs/1705.07120"""
+
+from math import log, pi
+
+from pythae.models import VAMP, VAMPConfig
+from pythae.samplers import VAMPSampler
+from pythae_by_class import LATENT, train
+from shared import read_task, write
+from torch import Tensor
+
+COMPONENTS = 50  # pseudo-inputs of each class, as in the defaults of pythae
+
+
+def build(shape: tuple[int, int, int]) -> VAMP:
+    """A model that is not trained."""
+    config = VAMPConfig(input_dim=shape, latent_dim=LATENT, reconstruction_loss="bce", number_components=COMPONENTS)
+    return VAMP(config)
+
+
+def sample(model: VAMP, count: int) -> Tensor:
+    """Images, with z from the sampler of pythae."""
+    return VAMPSampler(model).sample(count)
+
+
+def log_prior(model: VAMP, z: Tensor) -> Tensor:
+    """log p(z), (B,). pythae leaves the constant of the Gaussians out."""
+    return model._log_p_z(z) - LATENT / 2 * log(2 * pi)
+
+
+if __name__ == "__main__":
+    given = read_task(__doc__)
+    write(given, train(given, build, sample, log_prior))

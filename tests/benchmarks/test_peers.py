@@ -1,0 +1,151 @@
+"""The comparison with other generators: its evaluation, the peers that are written here, and their environments."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.peers import __main__ as peers
+from benchmarks.peers.drawing import PEERS, Options, read, real
+from benchmarks.peers.environments import SCRIPTS, requirements
+from benchmarks.peers.evaluation import Evaluator
+from condvae.data.dataset import Dataset
+from condvae.evaluation.judge import JudgeTraining, train_judge
+from condvae.seeds import seeded
+
+HOME_MADE = ("pixelcnn", "dcgan", "flow_matching")
+TICK = 0.04  # seconds
+OPTIONS = Options(minutes=0.02, count=60, seed=0, threads=1)
+
+
+@pytest.fixture(scope="module")
+def evaluator(bars: Dataset) -> Evaluator:
+    *_, (_, _, judge) = train_judge(bars.train, JudgeTraining(epochs=15, batch_size=10))
+    return Evaluator(bars, seen=1000, judge=judge)
+
+
+def test_real_images_have_their_labels_and_noise_has_not(bars: Dataset, evaluator: Evaluator) -> None:
+    ((title, drawn),) = real(bars, OPTIONS)
+    found = evaluator.figures(drawn.images, drawn.labels)
+    assert title == "training images"
+    assert found.obeyed.value > 0.95
+    assert found.score.value > 0.95
+    assert found.coverage.value > 0.8
+
+    noise = np.random.default_rng(0).integers(0, 256, drawn.images.shape, dtype=np.uint8)
+    other = evaluator.figures(noise, drawn.labels)
+    assert other.obeyed.value < 0.6
+    assert other.score.value < 0.8
+    assert other.frechet.value > 10 * abs(found.frechet.value)
+    assert other.frechet_random.value > 10 * abs(found.frechet_random.value)
+    assert other.coverage.value < 0.2
+
+
+def test_wrong_labels_are_seen(bars: Dataset, evaluator: Evaluator) -> None:
+    ((_, drawn),) = real(bars, OPTIONS)
+    found = evaluator.figures(drawn.images, (drawn.labels + 1) % 3)
+    assert found.obeyed.value < 0.05
+    assert found.score.value < 0.05
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Grey images of 8 x 10 pixels of two classes, in the files that scripts read."""
+    folder, generator = tmp_path_factory.mktemp("tiny"), np.random.default_rng(0)
+    for part, count in (("data", 200), ("test", 40)):
+        labels = np.arange(count) % 2
+        images = generator.integers(0, 30, (count, 1, 8, 10), dtype=np.uint8)
+        images[np.arange(count), :, :, 2 + 5 * labels] += 200
+        np.savez(folder / f"{part}.npz", images=images, labels=labels)
+    return folder
+
+
+class Ticks:
+    """A clock that goes on by TICK each time that somebody looks at it, so that trainings have the same steps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        self.now += TICK
+        return self.now
+
+
+@pytest.mark.parametrize("script", HOME_MADE)
+def test_a_peer_trains_in_time_and_writes_what_is_promised(
+    script: str, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tiny / f"{script}.npz"
+    files = ["--data", str(tiny / "data.npz"), "--test", str(tiny / "test.npz"), "--out", str(out)]
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    monkeypatch.setattr("shared.time", Ticks())
+    monkeypatch.setattr(sys, "argv", [script, *files, "--minutes", "0.05", "--count", "25"])
+    with seeded():
+        runpy.run_path(str(SCRIPTS / f"{script}.py"), run_name="__main__")
+    drawn = read(out)
+    assert drawn.images.shape == (25, 1, 8, 10)
+    assert drawn.images.dtype == np.uint8
+    assert drawn.labels.tolist() == (np.arange(25) % 2).tolist()
+    numbers = drawn.numbers
+    assert 3 <= numbers["seconds"] < 3 + 5 * TICK
+    assert numbers["seconds_per_1000"] == pytest.approx(TICK * 1000 / 25)
+    assert numbers["parameters"] > 1000
+    assert numbers["steps"] > 15
+    assert numbers["settings"]["threads"] == torch.get_num_threads()
+    assert np.isfinite(numbers["losses"]).all()
+    assert (numbers["nats"] is not None) == bool(numbers["measures"]) == (script == "pixelcnn")
+    if script != "dcgan":  # the losses of two networks against each other need not fall
+        assert numbers["losses"][-1] < 0.8 * numbers["losses"][0]
+
+
+def test_pixels_are_drawn_from_the_probabilities_that_are_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing pixel by pixel, with kept features, uses the logits that the network has for the whole image."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    from pixelcnn import LEVELS, PixelCNN
+
+    torch.manual_seed(0)
+    network, labels = PixelCNN(3), torch.tensor([0, 2])
+    seen = torch.empty(2, LEVELS, 6, 7)
+
+    def choose(logits: torch.Tensor, row: int, column: int) -> torch.Tensor:
+        seen[:, :, row, column] = logits
+        return torch.randint(LEVELS, (2,))
+
+    with torch.inference_mode():
+        images = network.draw(labels, 6, 7, choose)
+        whole = network(images, labels)
+        other = images.clone()
+        other[:, :, 3, 4] = 1 - other[:, :, 3, 4]
+        changed = (network(other, labels) != whole).any(1)[0].flatten()
+    torch.testing.assert_close(seen, whole, rtol=1e-4, atol=1e-5)
+    assert not changed[: 3 * 7 + 4 + 1].any(), "a pixel has no influence on those before it, nor on itself"
+    assert changed[3 * 7 + 5]
+
+
+def test_a_side_is_measured_once(bars: Dataset, evaluator: Evaluator, tmp_path: Path) -> None:
+    side = peers.sides(bars, OPTIONS, tmp_path)[peers.REAL]
+    rows = peers.measured(peers.REAL, side, evaluator, OPTIONS, tmp_path)
+    assert peers.measured(peers.REAL, lambda: pytest.fail("it is kept"), evaluator, OPTIONS, tmp_path) == rows
+    (row,) = peers.table(json.loads(json.dumps(rows)))
+    assert row["side"] == "training images"
+    assert row["seconds of training"] == row["nats"] == ""
+
+
+@pytest.mark.parametrize("environment", sorted({peer.environment for peer in PEERS.values()}))
+def test_requirements_are_exact_and_have_no_torchvision(environment: str) -> None:
+    files = requirements(environment)
+    lines = [line for file in files for line in file.read_text("utf-8").splitlines()]
+    assert all(line.count("==") == 1 and "*" not in line for line in lines)
+    assert "torch==2.13.0" in lines
+    assert not any("torchvision" in line for line in lines)
+    with_dependencies = files[0].read_text("utf-8").lower()
+    assert "pythae" not in with_dependencies, "its requirements have torchvision, or those of multivae have"
+    assert "multivae" not in with_dependencies
+
+
+def test_every_peer_has_a_script() -> None:
+    assert {peer.script for peer in PEERS.values()} <= {path.stem for path in SCRIPTS.glob("*.py")}
