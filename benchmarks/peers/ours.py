@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +57,12 @@ def trained(data: Dataset, options: Options, path: Path) -> tuple[Study, dict[st
     likelihood = evaluate(study, ["likelihood"], PROTOCOL)["likelihood"]
     return study, {
         "seconds": seconds,
-        "steps": study.description["steps"],
+        "steps": study.description["record"]["steps"],
         "parameters": study.model.parameter_count,
         "nats": likelihood.nll.value if likelihood else None,
         "nats_error": likelihood.nll.error if likelihood else None,
         "measures": f"log p(x|y) of {likelihood.nll.count:,} test images: {likelihood.measures}" if likelihood else "",
-        "settings": {"recipe": recipe, "seconds of the mixture": mixture, "config": asdict(study.config)},
+        "settings": {"recipe": recipe, "seconds of the mixture": mixture, "config": study.description["config"]},
     }
 
 

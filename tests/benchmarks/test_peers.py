@@ -3,6 +3,7 @@
 import json
 import runpy
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,12 @@ from benchmarks.peers import __main__ as peers
 from benchmarks.peers.drawing import PEERS, Options, read, real
 from benchmarks.peers.environments import SCRIPTS, requirements
 from benchmarks.peers.evaluation import Evaluator
+from benchmarks.peers.ours import ours
+from condvae.config import Z_PRIORS, Config
 from condvae.data.dataset import Dataset
 from condvae.evaluation.judge import JudgeTraining, train_judge
 from condvae.seeds import seeded
+from condvae.training.fit import fit
 
 HOME_MADE = ("pixelcnn", "dcgan", "flow_matching")
 TICK = 0.04  # seconds
@@ -43,6 +47,22 @@ def test_real_images_have_their_labels_and_noise_has_not(bars: Dataset, evaluato
     assert other.frechet.value > 10 * abs(found.frechet.value)
     assert other.frechet_random.value > 10 * abs(found.frechet_random.value)
     assert other.coverage.value < 0.2
+
+
+def test_a_model_draws_from_its_prior_and_from_its_mixture(bars: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    def short(config: Config, path: Path, data: Dataset, minutes: float) -> None:
+        fit(replace(config, trainer={**config.trainer, "max_epochs": 2}), path, data)
+
+    monkeypatch.setattr("benchmarks.peers.ours.fit", short)
+    for title, prior in zip(found := dict(ours(bars, OPTIONS)), Z_PRIORS, strict=True):
+        drawn = found[title]
+        assert title == f"condvae, {prior}"
+        assert drawn.images.shape == (60, 3, 5, 7)
+        assert drawn.labels.tolist() == (np.arange(60) % 3).tolist()
+        assert drawn.numbers["steps"] > 0
+        assert np.isfinite(drawn.numbers["nats"])
+        assert drawn.numbers["seconds_per_1000"] > 0
+        assert json.dumps(drawn.numbers)
 
 
 def test_wrong_labels_are_seen(bars: Dataset, evaluator: Evaluator) -> None:
