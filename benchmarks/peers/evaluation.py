@@ -3,9 +3,7 @@
 It has the figures of the parts realism and classifier_score of condvae, for images that come from a file.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from math import hypot
 
 import numpy as np
 import torch
@@ -13,16 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from condvae.data.dataset import Dataset
-from condvae.evaluation.classifiers import predicted, train_classifier
 from condvae.evaluation.distances import frechet_distance, neighbourhood, radii
 from condvae.evaluation.features import JUDGED, RANDOM, embeddings
 from condvae.evaluation.judge import Judge, find_judge
 from condvae.evaluation.measurement import Measurement, measure
-from condvae.evaluation.parts.classifier_score import BATCH, PEAK, SEEN
+from condvae.evaluation.parts.classifier_score import SEEDS, SEEN, chosen_of, correct_after_training, over_seeds
 from condvae.images import unit
-from condvae.seeds import seeded
 
-SEEDS = 3  # of the classifiers
 CHUNK = 1000
 
 
@@ -82,25 +77,13 @@ class Evaluator:
 
     def score(self, images: NDArray[np.uint8], labels: Tensor) -> Measurement:
         """Accuracy on test images of classifiers trained on drawn images. The error is over seeds and test images."""
-        pixels, wanted = torch.from_numpy(images), torch.from_numpy(self.data.test.labels)
-
-        def batches() -> Iterator[tuple[Tensor, Tensor]]:
-            rounds = -(-self.seen // len(labels))
-            order = torch.cat([torch.randperm(len(labels)) for _ in range(rounds)])[: self.seen]
-            return ((unit(pixels[chosen]), labels[chosen]) for chosen in order.split(BATCH))
-
-        found = []
-        for seed in range(SEEDS):
-            with seeded(seed):
-                steps = -(-self.seen // BATCH)
-                network = train_classifier(self.data.train, batches, steps, "drawn images", peak=PEAK)
-            found.append((predicted(network, self.data.test) == wanted).float())
-        correct = torch.stack(found)
+        correct = correct_after_training(
+            self.data, chosen_of(torch.from_numpy(images)), labels, "drawn images", self.seen
+        )
         how = (
             f"Classifiers trained on {len(labels):,} drawn images, {self.seen:,} images seen. Mean over {SEEDS} seeds."
         )
-        over_images, over_seeds = measure(correct.mean(0), how), measure(correct.mean(1), how)
-        return Measurement(over_images.value, hypot(over_images.error, over_seeds.error), over_images.count, how)
+        return over_seeds(correct, how)
 
     def _features(self, images: NDArray[np.uint8]) -> dict[str, Tensor]:
         """Each kind of features of uint8 images."""

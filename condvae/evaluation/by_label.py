@@ -19,7 +19,7 @@ def by_label(model: CVAE, x: Tensor, rows: Tensor, labels: Tensor, log_prior: Te
     less probable than the best one, if these are several labels. An estimate with few samples is too low for a label
     that the image does not have, by tens of nats. By how much log p(x) exceeds log p(x,y) of the true label is hardly
     changed by that, because such labels contribute little to it. Images are decoded in bfloat16 if the device has
-    instructions for it, which changes all labels alike.
+    instructions for it.
 
     Args:
         model: a trained model with labels among its conditions.

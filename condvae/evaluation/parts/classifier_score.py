@@ -63,7 +63,7 @@ def measure_score(study: Study, protocol: Protocol) -> ClassifierScore:
     rows = sample_rows(study, labels)
     z = study.draw(rows, 1, protocol.usual_prior)
     for mode, pixels in _drawn(study, z, rows).items():
-        correct = _correct(study.data, lambda chosen: unit(pixels[chosen]), labels, f"decoder {mode}s")  # noqa: B023
+        correct = correct_after_training(study.data, chosen_of(pixels), labels, f"decoder {mode}s", SEEN)
         found[mode] = correct, f"{IMAGES:,} images, {drawing(study, protocol.usual_prior, mode)}"
     found["ceiling"] = _ceiling(study.whole), f"all {len(study.whole.train):,} training images."
     figures, each, classes = {}, {}, len(study.model.schema.classes)
@@ -72,7 +72,7 @@ def measure_score(study: Study, protocol: Protocol) -> ClassifierScore:
             f"Accuracy on test images of classifiers trained on {what} {SEEN:,} images seen, Adam with one cycle of "
             f"the step size up to {PEAK}, batches of {BATCH}. Mean over {SEEDS} seeds."
         )
-        figures[name] = _over_seeds(correct, how)
+        figures[name] = over_seeds(correct, how)
         each[name] = by_class(correct.mean(0), study.test_labels, classes, how)
     return ClassifierScore(
         protocol.usual_prior,
@@ -96,33 +96,41 @@ def _drawn(study: Study, z: Tensor, rows: Tensor) -> dict[str, Tensor]:
     return pixels
 
 
-def _over_seeds(correct: Tensor, how: str) -> Measurement:
+def chosen_of(pixels: Tensor) -> Callable[[Tensor], Tensor]:
+    """Positions (B,) to those of the uint8 images (N, C, H, W), as floats in [0, 1]."""
+    return lambda chosen: unit(pixels[chosen])
+
+
+def over_seeds(correct: Tensor, how: str) -> Measurement:
     """The mean of values of seeds and test images, (seeds, N)."""
     over_images, over_seeds = measure(correct.mean(0), how), measure(correct.mean(1), how)
     return replace(over_images, error=hypot(over_images.error, over_seeds.error))
 
 
-def _correct(data: Dataset, images: Callable[[Tensor], Tensor], labels: Tensor, what: str) -> Tensor:
+def correct_after_training(
+    data: Dataset, images: Callable[[Tensor], Tensor], labels: Tensor, what: str, seen: int
+) -> Tensor:
     """Whether classifiers with SEEDS seeds are right about each test image, (SEEDS, N).
 
-    Each sees SEEN images, all of them equally often.
+    Each sees the same number of images, all of them equally often.
 
     Args:
         data: the data set with the test images.
         images: positions (B,) to training images, floats in [0, 1] (B, C, H, W).
         labels: the labels of the training images, int64 (M,).
         what: what these images are, for the progress.
+        seen: the number of images that a classifier sees in all.
     """
 
     def batches() -> Iterator[tuple[Tensor, Tensor]]:
-        rounds = -(-SEEN // len(labels))
-        order = torch.cat([torch.randperm(len(labels)) for _ in range(rounds)])[:SEEN]
+        rounds = -(-seen // len(labels))
+        order = torch.cat([torch.randperm(len(labels)) for _ in range(rounds)])[:seen]
         return ((images(chosen), labels[chosen]) for chosen in order.split(BATCH))
 
     found = []
     for seed in range(SEEDS):
         with seeded(seed):
-            network = train_classifier(data.train, batches, -(-SEEN // BATCH), what, peak=PEAK)
+            network = train_classifier(data.train, batches, -(-seen // BATCH), what, peak=PEAK)
         found.append((predicted(network, data.test) == torch.from_numpy(data.test.labels)).float())
     return torch.stack(found)
 
@@ -138,7 +146,7 @@ def _ceiling(data: Dataset) -> Tensor:
     path = cache_folder() / "ceilings" / f"{data.digest(SEEN, SEEDS, BATCH, PEAK, classifier)}.json"
     if not path.is_file():
         labels = torch.from_numpy(train.labels)
-        right = _correct(data, lambda chosen: unit_images(train, chosen), labels, "real images")
+        right = correct_after_training(data, lambda chosen: unit_images(train, chosen), labels, "real images", SEEN)
         write_text(path, json.dumps(right.int().tolist()))
     return torch.tensor(json.loads(path.read_text("utf-8")), dtype=torch.float32)
 
