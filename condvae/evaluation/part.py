@@ -39,28 +39,36 @@ class Section:
         """What follows from the figures, in sentences. None if the figures speak for themselves."""
         return None
 
+    def own(self) -> dict[str, Measurement | None]:
+        """The figures of the section itself by their titles. None where there is nothing to measure."""
+        found: dict[str, Measurement | None] = {}
+        for field in fields(self):  # type: ignore[arg-type]  # each section is a dataclass
+            value, title = getattr(self, field.name), field.metadata.get("title")
+            if title and isinstance(value, tuple):
+                found |= {f"{title} {number}": one for number, one in enumerate(value)}
+            elif title:
+                found[title] = value
+        return found
+
+    def walk(self) -> Iterator[tuple[tuple[str, ...], "Section"]]:
+        """The section and all sections in it, each with the headings that lead to it."""
+        path = (self.heading,) if self.heading else ()
+        yield path, self
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            for one in value if isinstance(value, tuple) else (value,):
+                if isinstance(one, Section):
+                    yield from (((*path, *rest), section) for rest, section in one.walk())
+
     def figures(self, name: str) -> Iterator[tuple[str, str, Measurement]]:
         """All figures of the section: the heading that they belong to, the title of each, and the figure itself.
 
         Args:
             name: the title of the part.
         """
-        name = ", ".join(filter(None, (name, self.heading)))
-        nested: list[Section] = []
-        for field in fields(self):  # type: ignore[arg-type]  # each section is a dataclass
-            value, title = getattr(self, field.name), field.metadata.get("title")
-            if isinstance(value, Section):
-                nested.append(value)
-            elif isinstance(value, tuple) and value and isinstance(value[0], Section):
-                nested += value
-            elif not title:
-                continue
-            elif isinstance(value, Measurement):
-                yield name, title, value
-            elif isinstance(value, tuple):
-                yield from ((name, f"{title} {number}", one) for number, one in enumerate(value))
-        for section in nested:
-            yield from section.figures(name)
+        for path, section in self.walk():
+            heading = ", ".join((name, *path))
+            yield from ((heading, title, figure) for title, figure in section.own().items() if figure)
 
 
 Sections: TypeAlias = Section | tuple[Section, ...]

@@ -13,6 +13,7 @@ from condvae.progress import progress
 from condvae.report.figures import FIGURES, draw_figure, report_figures
 from condvae.report.page import template
 from condvae.report.plots import save_figure
+from condvae.report.tables import tables
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def write_report(study: Study, evaluation: Evaluation, claims: list[Claim]) -> P
         record=study.description["record"],
         settings=dotted(study.description["config"]),
         headlines=evaluation.headlines(),
-        figures=list(evaluation.figures()),
+        tables=tables(evaluation),
         verdicts=evaluation.verdicts(),
         claims=claims,
         pictures=_pictures(study),
