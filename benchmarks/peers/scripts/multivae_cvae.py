@@ -5,7 +5,6 @@ The decoder is not multivae's default, because that one ends with a sigmoid, and
 """
 
 import sys
-import tempfile
 from types import ModuleType
 from typing import Any
 from unittest.mock import MagicMock
@@ -17,17 +16,17 @@ for name in ("", ".datasets", ".datasets.utils", ".models", ".transforms", ".uti
     sys.modules[f"torchvision{name}"] = stand_in
 
 import torch  # noqa: E402
+from multivae import trainers  # noqa: E402
 from multivae.data.datasets.base import DatasetOutput, MultimodalBaseDataset  # noqa: E402
 from multivae.models import CVAE, CVAEConfig  # noqa: E402
 from multivae.models.base import ModelOutput  # noqa: E402
 from multivae.models.base.base_config import BaseAEConfig  # noqa: E402
 from multivae.models.nn.base_architectures import BaseConditionalDecoder, BaseEncoder  # noqa: E402
 from multivae.models.nn.default_architectures import Encoder_VAE_MLP, MultipleHeadJointEncoder  # noqa: E402
-from multivae.trainers import BaseTrainer, BaseTrainerConfig  # noqa: E402
 from shared import (  # noqa: E402
+    BATCH,
     BINARISED,
-    FOREVER,
-    Clock,
+    STEP_SIZE,
     Task,
     Trained,
     binarised_nats,
@@ -42,7 +41,6 @@ from torch.nn import functional  # noqa: E402
 
 IMAGE, LABEL = "image", "label"
 LATENT, WIDTH, HIDDEN = 16, 32, 256
-BATCH, STEP_SIZE = 100, 1e-3
 
 
 class Encoder(BaseEncoder):  # type: ignore[misc]
@@ -102,22 +100,6 @@ def build(shape: tuple[int, int, int], classes: int) -> CVAE:
     return CVAE(config, encoder, Decoder(shape, classes))
 
 
-def fit(model: CVAE, task: Task) -> Clock:
-    """Train the model with multivae's trainer."""
-    part = Binarised({IMAGE: task.images, LABEL: one_hot(task, task.labels)})
-    with tempfile.TemporaryDirectory() as folder:
-        config = BaseTrainerConfig(
-            output_dir=folder,
-            num_epochs=FOREVER,
-            per_device_train_batch_size=BATCH,
-            learning_rate=STEP_SIZE,
-            seed=task.seed,
-            no_cuda=True,
-        )
-        trainer = BaseTrainer(model, part, training_config=config)
-        return run_in_time(trainer, task.seconds, STEP_SIZE)
-
-
 def one_hot(task: Task, labels: Tensor) -> Tensor:
     """Labels (B,) as vectors (B, classes)."""
     return functional.one_hot(labels, task.classes).float()
@@ -126,7 +108,8 @@ def one_hot(task: Task, labels: Tensor) -> Tensor:
 def train(task: Task) -> Trained:
     """Train the model, and measure its likelihood."""
     model = build(task.shape, task.classes)
-    clock = fit(model, task)
+    part = Binarised({IMAGE: task.images, LABEL: one_hot(task, task.labels)})
+    clock = run_in_time(trainers, model, part, task.seconds, task.seed)
     seconds = clock.elapsed
 
     def draw(labels: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ It needs numpy and torch only, because the environments of the peers have no con
 """
 
 import json
+import tempfile
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from math import cos, log, pi, sqrt
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ TESTED, SAMPLES = 2000, 100  # test images, and importance samples of z for each
 BINARISED = f"log p(x|y) of {TESTED:,} test images with binarised pixels"
 MARKS = 20  # points of the curve of losses
 FOREVER = 100_000  # epochs of a trainer that the time ends
+BATCH, STEP_SIZE = 100, 1e-3  # of a trainer of a library; the step size is its greatest
 
 
 @dataclass(frozen=True)
@@ -104,22 +107,40 @@ class TimeIsOverError(Exception):
     """Ends a training of a library whose trainer knows epochs only."""
 
 
-def run_in_time(trainer: Any, seconds: float, peak: float) -> Clock:
-    """Run a trainer of pythae or multivae until the time is over, with the schedule of step sizes of the others."""
-    clock, step = Clock(seconds), trainer._optimizers_step
+def run_in_time(trainers: ModuleType, model: Any, part: Any, seconds: float, seed: int) -> Clock:
+    """Train a model by the trainer of its library, with the schedule of step sizes of the others.
 
-    def timed(output: Any) -> None:
-        clock.schedule(trainer.optimizer, peak)
-        step(output)
-        clock.steps += 1
-        clock.note(output.loss.item())
-        if clock.share >= 1:
-            raise TimeIsOverError
+    Args:
+        trainers: pythae.trainers or multivae.trainers.
+        model: a model of that library.
+        part: its training images, a data set of that library.
+        seconds: wall time of the training.
+        seed: of the order of the images.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        config = trainers.BaseTrainerConfig(
+            output_dir=folder,
+            num_epochs=FOREVER,
+            per_device_train_batch_size=BATCH,
+            learning_rate=STEP_SIZE,
+            seed=seed,
+            no_cuda=True,
+        )
+        trainer = trainers.BaseTrainer(model, part, training_config=config)
+        clock, step = Clock(seconds), trainer._optimizers_step
 
-    trainer._optimizers_step = timed
-    with suppress(TimeIsOverError):
-        trainer.train()
-    trainer.model.eval()
+        def timed(output: Any) -> None:
+            clock.schedule(trainer.optimizer, STEP_SIZE)
+            step(output)
+            clock.steps += 1
+            clock.note(output.loss.item())
+            if clock.share >= 1:
+                raise TimeIsOverError
+
+        trainer._optimizers_step = timed
+        with suppress(TimeIsOverError):
+            trainer.train()
+        trainer.model.eval()
     return clock
 
 
