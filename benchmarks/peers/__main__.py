@@ -14,6 +14,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import torch
 
 from benchmarks.harness import publish
 from benchmarks.peers.drawing import PEERS, Drawn, Options, peer, real
+from benchmarks.peers.environments import SCRIPTS
 from benchmarks.peers.evaluation import Evaluator
 from benchmarks.peers.ours import ours
 from condvae.data.dataset import Dataset
@@ -41,8 +43,9 @@ def sides(data: Dataset, options: Options, folder: Path) -> dict[str, Side]:
 
 
 def measured(name: str, side: Side, evaluator: Evaluator, options: Options, folder: Path) -> Rows:
-    """The rows of a side, from its file if it was measured with the same options before."""
-    path, wanted = folder / f"{name}.json", asdict(options)
+    """The rows of a side, from its file if it was measured with the same options, scripts and data before."""
+    path = folder / f"{name}.json"
+    wanted = {**asdict(options), "scripts": _scripts(), "data": evaluator.data.digest()}
     if path.is_file():
         kept = json.loads(path.read_text("utf-8"))
         if kept["options"] == wanted:
@@ -68,6 +71,7 @@ def table(rows: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
             "coverage, %": _figure(row["coverage"], 100),
             "seconds for 1,000 images": _number(row.get("seconds_per_1000"), ".3g"),
             "seconds of training": _number(row.get("seconds"), ".0f"),
+            "cores at work": _number(row.get("cores"), ".2f"),
             "steps": _number(row.get("steps"), ",d"),
             "parameters": _number(row.get("parameters"), ",d"),
             "nats": _number(row.get("nats"), ".1f"),
@@ -88,8 +92,15 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     for one, side in sides(data, options, folder).items():
         if one in given.only:
             rows |= measured(one, side, evaluator, options, folder)
-    title = f"{given.data}, {given.minutes:g} minutes of training on {given.threads} cores, {given.count:,} images"
+    trained = f"{given.minutes:g} minutes of training on {given.threads} cores with one seed"
+    title = f"{given.data}, {trained}, {given.count:,} images"
     return publish(f"peers-{name}", given.out, {title: table(rows)}, options=asdict(options), rows=rows)
+
+
+def _scripts() -> str:
+    """A digest of everything that the peers are made of."""
+    files = sorted(path for path in SCRIPTS.iterdir() if path.is_file())
+    return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def _figure(figure: Mapping[str, Any], scale: float = 1) -> str:

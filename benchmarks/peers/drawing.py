@@ -84,14 +84,15 @@ def peer(name: str, data: Dataset, options: Options, folder: Path) -> Iterator[t
         options: time and number of images.
         folder: for the files that the script reads and writes, and NAME.log for what it prints.
     """
-    files = {"data": data.train, "test": data.test}
-    for part, images in files.items():
-        if not (folder / f"{part}.npz").is_file():
-            folder.mkdir(parents=True, exist_ok=True)
-            np.savez(folder / f"{part}.npz", images=images.pixels(), labels=images.labels)
+    folder.mkdir(parents=True, exist_ok=True)
     out, found = folder / f"{name}.npz", PEERS[name]
-    given = {"minutes": options.minutes, "count": options.count, "seed": options.seed, "out": out}
-    given |= {part: folder / f"{part}.npz" for part in files}
+    given: dict[str, Any] = {"minutes": options.minutes, "count": options.count, "seed": options.seed, "out": out}
+    for part, images in {"data": data.train, "test": data.test}.items():
+        path = given[part] = folder / f"{part}-{data.digest()}.npz"
+        if not path.is_file():
+            unfinished = folder / "unfinished.npz"
+            np.savez(unfinished, images=images.pixels(), labels=images.labels)
+            unfinished.rename(path)
     command = [str(python_of(found.environment)), str(SCRIPTS / f"{found.script}.py")]
     clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     threads = {"OMP_NUM_THREADS": str(options.threads)}

@@ -18,6 +18,7 @@ from benchmarks.peers.ours import ours
 from condvae.config import Z_PRIORS, Config
 from condvae.data.dataset import Dataset
 from condvae.evaluation.judge import JudgeTraining, train_judge
+from condvae.inference.batched import MIXTURE
 from condvae.seeds import seeded
 from condvae.training.fit import fit
 
@@ -60,9 +61,50 @@ def test_a_model_draws_from_its_prior_and_from_its_mixture(bars: Dataset, monkey
         assert drawn.images.shape == (60, 3, 5, 7)
         assert drawn.labels.tolist() == (np.arange(60) % 3).tolist()
         assert drawn.numbers["steps"] > 0
-        assert np.isfinite(drawn.numbers["nats"])
+        assert drawn.numbers["cores"] > 0
+        assert drawn.numbers["nats"] is None if prior == MIXTURE else np.isfinite(drawn.numbers["nats"])
         assert drawn.numbers["seconds_per_1000"] > 0
         assert json.dumps(drawn.numbers)
+
+
+def test_the_nats_of_binarised_images_are_those_of_quadrature(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One latent dimension, and pixels that are 1 with the probability sigmoid(z + label)."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    import shared
+    from torch.distributions import Bernoulli, Normal
+
+    images = torch.full((30, 1, 2, 2), 255, dtype=torch.uint8) * (torch.arange(30) % 2)[:, None, None, None].byte()
+    labels = torch.arange(30) % 3
+    task = shared.Task(images, labels, 1.0, 1, 0, tiny, (images, labels))
+
+    def log_joint(x: torch.Tensor, y: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        pixels = Bernoulli(logits=(z[:, 0] + y)[:, None]).log_prob(x.flatten(1)).sum(1)
+        return pixels + Normal(0.0, 1.0).log_prob(z[:, 0])
+
+    def encode(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return x[:, 0, :1, 0] - 0.5, torch.full((len(x), 1), -0.5)
+
+    z = torch.linspace(-8, 8, 2001)[:, None]
+    exact = []
+    for x, y in zip(*shared.tested(task), strict=True):
+        joint = log_joint((x / 255).expand(len(z), -1, -1, -1), y.expand(len(z)), z)
+        exact.append(-(joint.logsumexp(0) + torch.log(z[1, 0] - z[0, 0])))
+    monkeypatch.setattr(shared, "SAMPLES", 20_000)
+    with seeded():
+        found = shared.binarised_nats(task, encode, log_joint)
+    torch.testing.assert_close(found, torch.stack(exact), rtol=0, atol=0.03)
+
+
+def test_pixels_that_are_not_finite_are_refused(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    import shared
+
+    images = torch.zeros(4, 1, 2, 2, dtype=torch.uint8)
+    task = shared.Task(images, torch.arange(4) % 2, 1.0, 4, 0, tiny / "bad.npz", None)
+    found = shared.Trained(lambda labels: torch.full((len(labels), 1, 2, 2), np.nan), 1, 1.0, 1.0, 1, {})
+    with pytest.raises(SystemExit, match="not finite"):
+        shared.write(task, found)
+    assert not task.out.exists()
 
 
 def test_wrong_labels_are_seen(bars: Dataset, evaluator: Evaluator) -> None:
@@ -94,6 +136,9 @@ class Ticks:
         self.now += TICK
         return self.now
 
+    def process_time(self) -> float:
+        return self.now
+
 
 @pytest.mark.parametrize("script", HOME_MADE)
 def test_a_peer_trains_in_time_and_writes_what_is_promised(
@@ -113,11 +158,15 @@ def test_a_peer_trains_in_time_and_writes_what_is_promised(
     numbers = drawn.numbers
     assert 3 <= numbers["seconds"] < 3 + 5 * TICK
     assert numbers["seconds_per_1000"] == pytest.approx(TICK * 1000 / 25)
+    assert numbers["cores"] == pytest.approx(1, abs=0.1)
     assert numbers["parameters"] > 1000
     assert numbers["steps"] > 15
     assert numbers["settings"]["threads"] == torch.get_num_threads()
     assert np.isfinite(numbers["losses"]).all()
     assert (numbers["nats"] is not None) == bool(numbers["measures"]) == (script == "pixelcnn")
+    if script != "pixelcnn":  # which needs more steps for that
+        left, right = (drawn.images[:, 0, :, column].mean(1) for column in (2, 7))
+        assert ((right > left) == (drawn.labels == 1)).mean() > 0.8, "the bright column is that of the label"
     if script != "dcgan":  # the losses of two networks against each other need not fall
         assert numbers["losses"][-1] < 0.8 * numbers["losses"][0]
 
@@ -143,7 +192,9 @@ def test_pixels_are_drawn_from_the_probabilities_that_are_trained(monkeypatch: p
         changed = (network(other, labels) != whole).any(1)[0].flatten()
     torch.testing.assert_close(seen, whole, rtol=1e-4, atol=1e-5)
     assert not changed[: 3 * 7 + 4 + 1].any(), "a pixel has no influence on those before it, nor on itself"
-    assert changed[3 * 7 + 5]
+    assert changed[3 * 7 + 5], "the pixel to the right"
+    assert changed[4 * 7 + 4], "the pixel below"
+    assert (network(images, 2 - labels) != whole).any(), "labels have an influence"
 
 
 def test_a_side_is_measured_once(bars: Dataset, evaluator: Evaluator, tmp_path: Path) -> None:

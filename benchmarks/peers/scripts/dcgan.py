@@ -85,7 +85,7 @@ def train(task: Task) -> Trained:
             on_made = discriminator(made, labels).float()
         step(optimizers[0], functional.softplus(-on_made).mean())
         clock.note(loss.item())
-    seconds = clock.elapsed
+    seconds, cores = clock.elapsed, clock.cores
     generator.eval()
 
     def draw(labels: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ def train(task: Task) -> Trained:
 
     settings = {"batch": BATCH, "step size": STEP_SIZE, "betas": BETAS, "noise": NOISE, "width": WIDTH}
     count = parameters(generator, discriminator)
-    return Trained(draw, count, seconds, clock.steps, settings, clock.curve())
+    return Trained(draw, count, seconds, cores, clock.steps, settings, clock.curve())
 
 
 if __name__ == "__main__":

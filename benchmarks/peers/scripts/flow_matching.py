@@ -91,7 +91,7 @@ def train(task: Task) -> Trained:
         clock.schedule(optimizer, STEP_SIZE)
         optimizer.step()
         clock.note(loss.item())
-    seconds = clock.elapsed
+    seconds, cores = clock.elapsed, clock.cores
 
     def draw(labels: Tensor) -> Tensor:
         x = torch.randn(len(labels), *images.shape[1:]).contiguous(memory_format=torch.channels_last)
@@ -103,7 +103,7 @@ def train(task: Task) -> Trained:
         return (x[..., :height, :width] + 1) / 2
 
     settings = {"batch": BATCH, "step size": STEP_SIZE, "width": WIDTH, "midpoint steps": MIDPOINTS}
-    return Trained(draw, parameters(network), seconds, clock.steps, settings, clock.curve())
+    return Trained(draw, parameters(network), seconds, cores, clock.steps, settings, clock.curve())
 
 
 if __name__ == "__main__":

@@ -110,25 +110,24 @@ def train(task: Task) -> Trained:
     model = build(task.shape, task.classes)
     part = Binarised({IMAGE: task.images, LABEL: one_hot(task, task.labels)})
     clock = run_in_time(trainers, model, part, task.seconds, task.seed)
-    seconds = clock.elapsed
+    seconds, cores = clock.elapsed, clock.cores
 
     def draw(labels: Tensor) -> Tensor:
         codes = model.generate_from_prior({LABEL: one_hot(task, labels)})
         return model.decode(codes).reconstruction.sigmoid()
 
-    def log_weights(images: Tensor, labels: Tensor) -> Tensor:
-        given = {LABEL: one_hot(task, labels)}
-        found = model.encoder({IMAGE: images, **given})
-        mean, log_variance = found.embedding, found.log_covariance
-        z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
-        logits = model.decoder(z, given).reconstruction
+    def encode(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        found = model.encoder({IMAGE: images, LABEL: one_hot(task, labels)})
+        return found.embedding, found.log_covariance
+
+    def log_joint(images: Tensor, labels: Tensor, z: Tensor) -> Tensor:
+        logits = model.decoder(z, {LABEL: one_hot(task, labels)}).reconstruction
         log_p = -functional.binary_cross_entropy_with_logits(logits, images, reduction="none").sum((1, 2, 3))
-        log_prior = log_gaussian(z, torch.zeros_like(z), torch.zeros_like(z))
-        return log_p + log_prior - log_gaussian(z, mean, log_variance)
+        return log_p + log_gaussian(z, torch.zeros_like(z), torch.zeros_like(z))
 
     settings = {"latent": LATENT, "width": WIDTH, "hidden": HIDDEN, "batch": BATCH, "step size": STEP_SIZE}
-    nats = binarised_nats(task, log_weights)
-    return Trained(draw, parameters(model), seconds, clock.steps, settings, clock.curve(), nats, BINARISED)
+    nats = binarised_nats(task, encode, log_joint)
+    return Trained(draw, parameters(model), seconds, cores, clock.steps, settings, clock.curve(), nats, BINARISED)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from shared import (
     Task,
     Trained,
     binarised_nats,
-    log_gaussian,
     parameters,
     run_in_time,
 )
@@ -58,7 +57,7 @@ def train(
         images = task.images[task.labels == label] / 255
         part = Binarised(images, torch.zeros(len(images)))
         clocks.append(run_in_time(trainers, model, part, seconds, task.seed))
-    taken = whole.elapsed
+    taken, cores = whole.elapsed, whole.cores
 
     def draw(labels: Tensor) -> Tensor:
         images = torch.empty(len(labels), *task.shape)
@@ -66,14 +65,15 @@ def train(
             images[labels == label] = sample(models[label], int((labels == label).sum()))
         return images
 
-    def log_weights(images: Tensor, labels: Tensor) -> Tensor:
+    def encode(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        found = models[int(labels[0])].encoder(images)
+        return found.embedding, found.log_covariance
+
+    def log_joint(images: Tensor, labels: Tensor, z: Tensor) -> Tensor:
         model = models[int(labels[0])]
-        found = model.encoder(images)
-        mean, log_variance = found.embedding, found.log_covariance
-        z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
         pixels = model.decoder(z).reconstruction.flatten(1)
         log_p = -functional.binary_cross_entropy(pixels, images.flatten(1), reduction="none").sum(1)
-        return log_p + log_prior(model, z) - log_gaussian(z, mean, log_variance)
+        return log_p + log_prior(model, z)
 
     settings = {
         "model": models[0].model_config.to_dict(),
@@ -86,5 +86,5 @@ def train(
     }
     steps = sum(clock.steps for clock in clocks)
     curve = clocks[0].curve()
-    nats = binarised_nats(task, log_weights)
-    return Trained(draw, parameters(*models), taken, steps, settings, curve, nats, BINARISED)
+    nats = binarised_nats(task, encode, log_joint)
+    return Trained(draw, parameters(*models), taken, cores, steps, settings, curve, nats, BINARISED)

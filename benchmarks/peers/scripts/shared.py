@@ -22,6 +22,7 @@ from torch import Tensor, nn
 RISE = 0.02  # share of the training in which the step size rises
 TIMED = 1000  # images, of which the time is measured; of fewer of them it is extrapolated
 TESTED, SAMPLES = 2000, 100  # test images, and importance samples of z for each, of which the likelihood is measured
+WIDE, WIDENING = 0.3, 3.0  # share of the samples with wider Gaussians, and how much wider
 BINARISED = f"log p(x|y) of {TESTED:,} test images with binarised pixels"
 MARKS = 20  # points of the curve of losses
 FOREVER = 100_000  # epochs of a trainer that the time ends
@@ -67,12 +68,18 @@ class Clock:
 
     def __init__(self, seconds: float) -> None:
         self.seconds, self.started, self.steps = seconds, time.perf_counter(), 0
+        self.worked = time.process_time()
         self.losses: list[list[float]] = [[] for _ in range(MARKS)]
 
     @property
     def elapsed(self) -> float:
         """Seconds since the start."""
         return time.perf_counter() - self.started
+
+    @property
+    def cores(self) -> float:
+        """Cores that were at work since the start, on average. They are fewer on a busy machine."""
+        return (time.process_time() - self.worked) / self.elapsed
 
     @property
     def share(self) -> float:
@@ -152,6 +159,7 @@ class Trained:
         draw: labels (B,) to images, floats in [0, 1] (B, C, H, W).
         parameters: the number of parameters.
         seconds: wall time of the training.
+        cores: cores that were at work in it, on average.
         steps: the number of steps.
         settings: architecture and settings, as plain values.
         curve: losses from the start to the end.
@@ -162,6 +170,7 @@ class Trained:
     draw: Callable[[Tensor], Tensor]
     parameters: int
     seconds: float
+    cores: float
     steps: int
     settings: Mapping[str, Any]
     curve: list[float] = field(default_factory=list)
@@ -198,10 +207,13 @@ def write(task: Task, found: Trained) -> None:
         found.draw(labels[:TIMED])
         seconds = (time.perf_counter() - started) * TIMED / min(TIMED, task.count)
         drawn = torch.cat([found.draw(part) for part in labels.split(TIMED)])
+    if not drawn.isfinite().all():
+        raise SystemExit("Some drawn pixels are not finite: the training failed.")
     pixels = (drawn.float().clamp(0, 1) * 255).round().to(torch.uint8).numpy()
     nats = found.nats
     numbers = {
         "seconds": found.seconds,
+        "cores": found.cores,
         "steps": found.steps,
         "seconds_per_1000": seconds,
         "parameters": found.parameters,
@@ -235,31 +247,43 @@ def tested(task: Task) -> tuple[Tensor, Tensor] | None:
     return images[chosen], labels[chosen]
 
 
-def binarised_nats(task: Task, log_weights: Callable[[Tensor, Tensor], Tensor]) -> Tensor | None:
+def binarised_nats(
+    task: Task,
+    encode: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+    log_joint: Callable[[Tensor, Tensor, Tensor], Tensor],
+) -> Tensor | None:
     """-log p(x|y) of binarised test images by importance sampling, in nats, (N,).
 
     Each pixel is 1 with its own value as the probability. Burda et al., "Importance Weighted Autoencoders",
-    https://arxiv.org/abs/1509.00519
+    https://arxiv.org/abs/1509.00519. Some samples are drawn with WIDENING times the standard deviations of q(z|x,y),
+    as condvae draws them, and weights are taken against the mixture of both.
 
     Args:
         task: the test images are its.
-        log_weights: images (B, C, H, W) and labels (B,), of one class, to log p(x, z|y) - log q(z|x, y) of one sample
-            of z for each, (B,).
+        encode: images (B, C, H, W) and labels (B,), of one class, to means and logarithms of variances (B, Z).
+        log_joint: the same and z (B, Z) to log p(x, z|y), (B,).
     """
     given = tested(task)
     if given is None:
         return None
     nats = torch.empty(len(given[1]))
     ones = torch.bernoulli(given[0] / 255, generator=torch.Generator().manual_seed(0))
+    scale = torch.ones(SAMPLES, 1)
+    scale[: round(WIDE * SAMPLES)] = WIDENING
     with torch.inference_mode():
         for label in given[1].unique():
             for some in (given[1] == label).nonzero()[:, 0].split(10):
+                mean, log_variance = (one[:, None] for one in encode(ones[some], label.expand(len(some))))
+                z = mean + scale * (log_variance / 2).exp() * torch.randn(len(some), SAMPLES, mean.shape[-1])
+                narrow = log_gaussian(z, mean, log_variance) + log(1 - WIDE)
+                wide = log_gaussian(z, mean, log_variance + 2 * log(WIDENING)) + log(WIDE)
                 images = ones[some].repeat_interleave(SAMPLES, 0)
-                weights = log_weights(images, label.expand(len(images))).view(len(some), SAMPLES)
+                joint = log_joint(images, label.expand(len(images)), z.flatten(0, 1)).view(len(some), SAMPLES)
+                weights = joint - torch.logaddexp(narrow, wide)
                 nats[some] = log(SAMPLES) - weights.double().logsumexp(1).float()
     return nats
 
 
 def log_gaussian(z: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
-    """The logarithm of the density of a Gaussian with independent dimensions, (B,)."""
+    """The logarithm of the density of a Gaussian with independent dimensions, the last ones of z."""
     return -0.5 * (log(2 * pi) + log_variance + (z - mean).square() / log_variance.exp()).sum(-1)
