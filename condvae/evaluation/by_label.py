@@ -18,8 +18,7 @@ def by_label(model: CVAE, x: Tensor, rows: Tensor, labels: Tensor, log_prior: Te
     Each round has more samples than the one before. They are for the true label and for labels that are not yet much
     less probable than the best one, if these are several labels. An estimate with few samples is too low for a label
     that the image does not have, by tens of nats. By how much log p(x) exceeds log p(x,y) of the true label is hardly
-    changed by that, because such labels contribute little to it. Images are decoded in bfloat16 if the device has
-    instructions for it.
+    changed by that, because such labels contribute little to it.
 
     Args:
         model: a trained model with labels among its conditions.
@@ -45,7 +44,7 @@ def by_label(model: CVAE, x: Tensor, rows: Tensor, labels: Tensor, log_prior: Te
             what = f"Importance sampling under label {name}"
             if len(chosen):
                 with seeded(*seeds, number, label):
-                    found = log_likelihood(model, x[chosen], given, samples, what, fast=True)
+                    found = log_likelihood(model, x[chosen], given, samples, what)
                 table[chosen, label] = found.whole
     return table
 

@@ -17,8 +17,9 @@ from condvae.model.cvae import CVAE
 from condvae.model.devices import fast_products
 from condvae.progress import progress
 
-PRIOR_SHARE, WIDE_SHARE = 0.1, 0.3  # shares of the samples that are not from q(z|x,y) itself
-WIDENING = 3.0  # by which the standard deviations of q(z|x,y) are multiplied for WIDE_SHARE of the samples
+EVERY = 5  # one of so many samples is from the prior, and one from a wider q(z|x,y)
+WIDENING = 3.0  # by which the standard deviations of q(z|x,y) are multiplied for the latter
+FACTOR, FEWEST = 10, 5  # between the samples of two levels, and samples of the lowest one, at least
 TOGETHER = 2000  # samples of z in one pass through the prior, whose many small operations take less time for more
 
 
@@ -91,9 +92,26 @@ def _estimates(model: CVAE, x: Tensor, rows: Tensor, samples: int, blocks: int, 
     return Estimates(total - log(samples * blocks), torch.stack(each).mean(0), (2 * total - squares).exp())
 
 
+def units(samples: int) -> list[int]:
+    """K divided by FACTOR as often as possible, fewest first: 5, 50, 500 and 5,000 for 5,000."""
+    found = [samples]
+    while found[0] % FACTOR == 0 and found[0] // FACTOR >= FEWEST:
+        found.insert(0, found[0] // FACTOR)
+    return found
+
+
+def defensive(samples: int) -> int:
+    """How many of K samples are from the prior. As many are from the wider q(z|x,y).
+
+    The share is the same for FACTOR times as many samples, so that all levels have the same proposal.
+    """
+    fewest = units(samples)[0]
+    return fewest // EVERY * (samples // fewest)
+
+
 def _log_weights(model: CVAE, x: Tensor, y: Tensor, q: Distribution, samples: int, fast: bool) -> Tensor:
     """Logarithms of importance weights, (samples, B)."""
-    from_prior, wide = int(PRIOR_SHARE * samples), int(WIDE_SHARE * samples)
+    from_prior = wide = defensive(samples)
     own = samples - from_prior - wide
     drawn = [q.sample((own,)), q.mean + WIDENING * (q.sample((wide,)) - q.mean)]
     if from_prior:

@@ -13,12 +13,10 @@ from math import hypot, inf, sqrt
 import torch
 from torch import Tensor
 
-from condvae.evaluation.importance import Estimates
+from condvae.evaluation.importance import FACTOR, Estimates, units
 from condvae.evaluation.measurement import Measurement
 from condvae.seeds import seeded, shuffled
 
-FACTOR = 10  # between the samples of two levels
-FEWEST = 5  # samples of the lowest level, at least
 LEVEL_IMAGES = (200, 1000), (40, 100), (10, 20)  # least and most images of the levels above the lowest one
 PRECISION_IMAGES = 100, 1000  # the same, of the difference between float32 and bfloat16
 SMALL = 0.25  # a level with at most this share of the error of the lowest one needs no more images
@@ -58,7 +56,7 @@ def multilevel(estimate: Estimate, images: int, samples: int, *seeds: int, fast:
         fast: whether all levels but that difference are decoded in bfloat16, if there are more images than the
             difference may need.
     """
-    order, steps = shuffled(images), _steps(samples)
+    order, steps = shuffled(images), units(samples)
     fast = fast and images > PRECISION_IMAGES[1]
 
     def lowest(positions: Tensor) -> tuple[Estimates, Tensor]:
@@ -109,14 +107,6 @@ def described(levels: tuple[Level, ...]) -> str:
 
 def _samples(count: int) -> str:
     return f"{count:,} importance samples"
-
-
-def _steps(samples: int) -> list[int]:
-    """The number of samples of each level, fewest first."""
-    steps = [samples]
-    while steps[0] % FACTOR == 0 and steps[0] // FACTOR >= FEWEST:
-        steps.insert(0, steps[0] // FACTOR)
-    return steps
 
 
 def _level(

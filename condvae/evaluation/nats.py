@@ -59,7 +59,8 @@ class Nats(Section):
         active_units: the number of latent dimensions that are in use.
         nll: -log p(x|y).
         bits: the same in bits per dimension.
-        marginal: -log p(x), summed over all labels. None if there is one label only, or if there are other conditions.
+        marginal: -log p(x), summed over all labels. None if there is one label only, if there are other conditions, or
+            if a class of the test images has no training images.
         gap: by how much -log p(x|y) decreases with the last tenfold increase of the samples. The distance of `nll` from
             the true value is about as large, or smaller. None if there are too few samples for levels.
         effective: effective sample size of the importance samples of the highest level.

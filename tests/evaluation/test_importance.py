@@ -13,6 +13,7 @@ from condvae.evaluation.by_label import by_label
 from condvae.evaluation.importance import log_likelihood
 from condvae.evaluation.study import Study
 from condvae.inference.batched import CHUNK
+from condvae.model.cvae import CVAE
 from tests.evaluation.linear import IMAGES, SCHEMA, LinearGaussian
 from tests.evaluation.quadrature import log_likelihood_by_quadrature
 from tests.evaluation.runs import trained
@@ -118,11 +119,29 @@ class OneSide(nn.Module):
         return Independent(Normal(x.flatten(1).sqrt(), 0.05), 1)
 
 
-def test_a_mode_that_the_posterior_misses_is_found(linear: LinearGaussian) -> None:
-    torch.manual_seed(0)
+@pytest.fixture
+def folded(linear: LinearGaussian) -> CVAE:
     model = linear.model
     model.config = ModelConfig(latent=1)
     model.likelihood, model.posterior, model.prior.latent = Folded(), OneSide(), 1
+    return model
+
+
+@pytest.mark.parametrize("samples", [50, 70])
+def test_blocks_of_many_samples_have_the_mean_of_few_samples(folded: CVAE, samples: int) -> None:
+    """Otherwise the gains of levels would not add up, most of all where q misses a mode."""
+    torch.manual_seed(0)
+    x = torch.linspace(0.5, 2, 20)[:, None, None, None].repeat(400, 1, 1, 1)
+    few = log_likelihood(folded, x, torch.zeros(len(x)), samples, blocks=10).whole
+    blocks = log_likelihood(folded, x, torch.zeros(len(x)), 10 * samples, blocks=10).by_block
+    error = (few.var() / len(few) + blocks.var() / len(blocks)).sqrt().item()
+    assert few.mean().item() == pytest.approx(blocks.mean().item(), abs=4 * error)
+    assert error < 0.05
+
+
+def test_a_mode_that_the_posterior_misses_is_found(folded: CVAE) -> None:
+    torch.manual_seed(0)
+    model = folded
     x = torch.linspace(0.5, 2, 20)[:, None, None, None]
     grid = torch.linspace(-5, 5, 100_001)[:, None]
     log_mass = Normal(0.0, 1.0).log_prob(grid[:, 0]) + log(1e-4)

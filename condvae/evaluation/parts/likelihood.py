@@ -196,7 +196,8 @@ def _over_labels(
     conditions = study.model.conditions
     if len(conditions.classes) <= 1:
         return None, None
-    some = chosen[shuffled(len(chosen))[: max(1, PAIRS // len(conditions.classes))]]
+    known = chosen[study.label_frequencies[study.test_labels[chosen]] > 0]
+    some = known[shuffled(len(known))[: max(1, PAIRS // len(conditions.classes))]]
     labels, log_prior = study.test_labels[some], study.label_frequencies.log()
     table = by_label(
         study.model, images(some), study.test_rows[some], labels, log_prior, protocol.importance_samples, seed
@@ -211,9 +212,9 @@ def _over_labels(
 
 def _marginal(study: Study, chosen: Tensor, nll: Measurement, gain: Measurement | None) -> Measurement | None:
     """-log p(x): that of p(x|y) p(y) for the true label y, minus what the other labels add."""
-    if gain is None:
-        return None
     surprise = -study.label_frequencies.log()[study.test_labels[chosen]]
+    if gain is None or surprise.isinf().any():
+        return None
     how = f"{nll.protocol} {gain.protocol} Labels have their frequencies in training."
     spread = surprise.double().std().item() / sqrt(len(chosen)) if len(chosen) > 1 else 0.0
     value = nll.value + surprise.double().mean().item() - gain.value
