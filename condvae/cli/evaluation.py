@@ -23,7 +23,7 @@ def _evaluate_options(parser: ArgumentParser) -> None:
         default=[],
         help="parts to measure (default: all except labels, and augmentation only if classes are unequal)",
     )
-    drawn = "control, memorisation, classifier_score and augmentation"
+    drawn = "control, classifier_score and augmentation"
     default = "mixture in the part augmentation, as in condvae augment, and prior in the others"
     add_prior(parser, f"where latent vectors are drawn from, in the parts {drawn}", usual.prior, default)
     parser.add_argument(

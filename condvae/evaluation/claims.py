@@ -184,7 +184,7 @@ def style_is_shared(study: Study) -> Claim:
     slant, ink = shared["slant"], shared["ink"]
     return Claim(
         "z carries the style, and all labels share it.",
-        f"Correlation of slant, and of ink, between two labels at the same z. {SHARED_CODES} codes of training images. "
+        f"Correlation of slant, and of ink, between two labels at the same z. {SHARED_CODES} codes of test images. "
         "Mean over the 45 pairs of labels.",
         f"at least {LARGE} for both: a large effect by Cohen's convention",
         (Finding("slant", slant, 0.96), Finding("ink", ink, 0.86)),

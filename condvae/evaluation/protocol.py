@@ -23,9 +23,9 @@ class Protocol:
         importance_samples: number of importance samples of z for each image. Figures are those of so many samples for
             each image, but only some images get them, see `condvae.evaluation.multilevel`.
         images: number of test images for importance sampling. None takes all of them.
-        prior: where z is drawn from in the parts control, memorisation, classifier_score and augmentation, "prior" or
-            "mixture". None is the mixture in augmentation, as in `condvae augment`, and the prior in the others. The
-            parts accuracy and realism measure both.
+        prior: where z is drawn from in the parts control, classifier_score and augmentation, "prior" or "mixture". None
+            is the mixture in augmentation, as in `condvae augment`, and the prior in the others. The parts accuracy,
+            memorisation and realism measure both.
         classifier_seeds: number of seeds of the classifiers in the part augmentation.
         classifier_steps: number of training steps of each of these classifiers.
         flips: whether classical augmentation in the part augmentation mirrors images, left to right.
@@ -75,11 +75,13 @@ def sample_labels(study: Study) -> Tensor:
 def proportioned(study: Study) -> Tensor:
     """Positions in `sample_labels` that leave the labels in the proportions of the test images, int64 (M,).
 
-    A label of any test image has at least one position.
+    A label has at most as many positions as there are training images with it: as many are compared with the test
+    images, and the same image twice would be two near neighbours. A label of any test image has at least one position.
     """
-    labels = sample_labels(study)
-    counts = torch.bincount(study.test_labels, minlength=len(study.model.schema.classes))
-    wanted = (counts * int((labels == 0).sum()) // counts.max()).clamp(min=1).where(counts > 0, 0)
+    labels, classes = sample_labels(study), len(study.model.schema.classes)
+    counts, known = (torch.bincount(one, minlength=classes) for one in (study.test_labels, study.train_labels))
+    most = min(int((labels == 0).sum()), max(1, int(known[counts.argmax()])))
+    wanted = (counts * most // counts.max()).minimum(known).clamp(min=1).where(counts > 0, 0)
     return torch.cat([(labels == label).nonzero()[:count, 0] for label, count in enumerate(wanted.tolist())])
 
 
@@ -116,9 +118,12 @@ def null_rows(study: Study, count: int) -> Tensor:
 
 
 def decode_all_labels(study: Study, z: Tensor) -> Tensor:
-    """The same latent vectors under every label: (B, Z) to floats in [0, 1] (classes, B, C, H, W)."""
+    """The same latent vectors under every label: (B, Z) to floats in [0, 1] (classes, B, C, H, W).
+
+    Each attribute is its mean over the training images, so that all differences under one label are due to z.
+    """
     classes = len(study.model.schema.classes)
-    rows = sample_rows(study, torch.zeros(len(z), dtype=torch.int64)).repeat(classes, 1)
+    rows = study.train_rows.nanmean(0).repeat(classes * len(z), 1)
     rows[:, 0] = torch.arange(classes).repeat_interleave(len(z))
     return decode(study.model, z.repeat(classes, 1), rows).unflatten(0, (classes, len(z)))
 

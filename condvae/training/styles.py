@@ -15,33 +15,35 @@ POINTS = 32  # images of each step whose codes are decoded, each under two label
 
 
 def style_disagreement(model: CVAE, x: Tensor, given: Tensor) -> Tensor:
-    """1 minus the correlation of slant, thickness and ink between two labels at the same points, the mean of the three.
+    """1 minus the correlation of slant, thickness and ink between two labels at the same points, their mean.
 
     The points are the codes of POINTS images in standard coordinates, and the two labels are drawn at random. What is
     measured is the mean of p(x|z,y) under each label. It is 0 if images of the two labels have the same styles but for
-    the mean and the scale of each. The gradient does not reach the encoder.
+    the mean and the scale of each. The gradient does not reach the encoder. Measures that are conditions of the model
+    are left out, because z does not decide them.
 
     Args:
         model: a model with the label among its conditions.
         x: images as the likelihood sees them, float (B, C, H, W) in [0, 1].
-        given: conditions of the images, (B, D) or (B,). Conditions beside the label are the same under both labels.
+        given: conditions of the images, (B, D) or (B,). Points are decoded with the attributes of the first image.
 
     Returns:
-        A scalar from 0 to 2. It is 0 if there is only one label.
+        A scalar from 0 to 2. It is 0 if there is only one label, or if all measures are conditions.
     """
-    if len(model.conditions.classes) < 2:
+    measures = [MEASURES[name] for name in SHARED if name not in model.config.conditions]
+    if len(model.conditions.classes) < 2 or not measures:
         return torch.zeros((), device=x.device)
     rows = given.view(len(given), -1)[:POINTS].float()
     with torch.no_grad(), torch.autocast(x.device.type, enabled=False):  # maps of z need full precision
         y = model.conditions(rows)
         u = model.prior.to_standard(model.posterior(x[:POINTS], y).mean, y).repeat(2, 1)
-    rows = torch.stack([rows, rows])
+    rows = rows[:1].repeat(2, len(rows), 1)
     rows[:, :, 0] = torch.randperm(len(model.conditions.classes), device=rows.device)[:2, None].float()
     y = model.conditions(rows.flatten(0, 1))
     with torch.autocast(x.device.type, enabled=False):
         z = model.prior.from_standard(u, y)
     images = model.likelihood(z, y).mean.float()
-    values = torch.stack([MEASURES[name](images) for name in SHARED]).unflatten(1, (2, -1))
+    values = torch.stack([measure(images) for measure in measures]).unflatten(1, (2, -1))
     deviations = values - values.mean(2, keepdim=True)
     directions = deviations / deviations.norm(dim=2, keepdim=True).clamp(min=TINY)
     return 1 - directions.prod(1).sum(1).mean()

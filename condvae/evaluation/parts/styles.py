@@ -56,16 +56,20 @@ class Styles(Section):
 
 
 def style_agreement(study: Study) -> tuple[Agreement, ...]:
-    """How well labels agree in slant, thickness, ink and width at the same z."""
-    chosen = shuffled(len(study.train_codes))[:SHARED_CODES]
-    images = decode_all_labels(study, study.train_codes[chosen])
-    how = f"between labels at the same z. {len(chosen):,} codes of training images."
+    """How well labels agree in slant, thickness, ink and width at the same z.
+
+    Measures that are conditions of the model are left out, because z does not decide them.
+    """
+    chosen = shuffled(len(study.test_codes))[:SHARED_CODES]
+    images = decode_all_labels(study, study.test_codes[chosen])
+    how = f"between labels at the same z. {len(chosen):,} codes of test images."
     if len(study.model.conditions.variables) > 1:
-        how += " Attributes are those of training images."
+        how += " Attributes are the means of those of the training images."
     how += encoding(study)
     return tuple(
         _agreement(name, torch.stack([measure_of(one) for one in images]), f"Correlation of {name} {how}")
         for name, measure_of in MEASURES.items()
+        if name not in study.model.config.conditions
     )
 
 
