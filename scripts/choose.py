@@ -24,6 +24,7 @@ from condvae.evaluation.drawn import GIVEN, Way, drawn
 from condvae.evaluation.features import JUDGED, embeddings
 from condvae.evaluation.importance import log_likelihood
 from condvae.evaluation.parts.styles import style_agreement
+from condvae.evaluation.protocol import proportioned
 from condvae.evaluation.study import Study, unit_batches
 from condvae.run import Run
 from condvae.seeds import seeded
@@ -139,7 +140,10 @@ def figures(study: Study) -> dict[str, float]:
     assert judge is not None  # MNIST has several classes
     embed = embeddings(judge, 1)[JUDGED]
     real = torch.cat([embed(batch) for batch in unit_batches(study.data.test)])
-    found = {"frechet": frechet_distance(real, drawn(study, Way("prior", "mean", GIVEN)).features[JUDGED], "").value}
+    images = drawn(study, Way("prior", "mean", GIVEN)).features[JUDGED][proportioned(study)]
+    distance = frechet_distance(real, images, "")
+    assert distance is not None  # there are many images
+    found = {"frechet": distance.value}
     found["mse"] = next(row["val_mse"] for row in reversed(study.run.history()) if "val_mse" in row)
     if model.has_bound:
         with seeded(0):

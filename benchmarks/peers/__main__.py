@@ -103,8 +103,8 @@ def _scripts() -> str:
     return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
-def _figure(figure: Mapping[str, Any], scale: float = 1) -> str:
-    return f"{scale * figure['value']:.3g} ± {scale * figure['error']:.2g}"
+def _figure(figure: Mapping[str, Any] | None, scale: float = 1) -> str:
+    return "" if figure is None else f"{scale * figure['value']:.3g} ± {scale * figure['error']:.2g}"
 
 
 def _number(value: float | None, how: str) -> str:

@@ -29,15 +29,15 @@ class Figures:
         obeyed: share of images that the judge classifies as their label.
         score: accuracy on test images of a small classifier that is trained on the drawn images only (Ravuri and
             Vinyals, https://arxiv.org/abs/1905.10887).
-        frechet: squared Frechet distance to the test images by the features of the judge.
+        frechet: squared Frechet distance to the test images by the features of the judge. None if there are too few.
         frechet_random: the same by random features.
         precision, recall, density, coverage: of the drawn images among the test images, by the features of the judge.
     """
 
     obeyed: Measurement
     score: Measurement
-    frechet: Measurement
-    frechet_random: Measurement
+    frechet: Measurement | None
+    frechet_random: Measurement | None
     precision: Measurement
     recall: Measurement
     density: Measurement

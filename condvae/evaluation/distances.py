@@ -39,18 +39,19 @@ class Neighbourhood(NamedTuple):
     coverage: Tensor
 
 
-def frechet_distance(real: Tensor, generated: Tensor, protocol: str) -> Measurement:
+def frechet_distance(real: Tensor, generated: Tensor, protocol: str) -> Measurement | None:
     """The squared Frechet distance between Gaussians fitted to features (N, F) and (M, F), extrapolated to N = M = oo.
 
     Heusel et al., https://arxiv.org/abs/1706.08500. The distance of finite sets is biased upwards, by an amount that is
     nearly proportional to 1 / N. A line through the distances of parts of the sets gives its value for infinite sets
     (Chong and Forsyth, "Effectively Unbiased FID", https://arxiv.org/abs/1911.07023). It is about 0 for two sets from
-    the same distribution, and may be negative. The error is that of the jackknife over GROUPS groups of images. Sets
-    of fewer than four images for each group are not divided, and the distance is that of the sets as they are.
+    the same distribution, and may be negative. The error is that of the jackknife over GROUPS groups of images.
+
+    None if the smallest part has no more images than features: its covariance has no full rank, and the distance is far
+    from the line.
     """
-    fewer = min(len(real), len(generated))
-    if fewer < 4 * GROUPS:
-        return Measurement(_frechet(real, generated), 0.0, len(generated), f"{protocol} Not extrapolated.")
+    if SHARES[0] * min(len(real), len(generated)) <= real.shape[1]:
+        return None
     sets = [_blocks(one, GROUPS, len(one)) for one in (real, generated)]
     value = _extrapolated(sets, list(range(GROUPS)))
     without = [_extrapolated(sets, [one for one in range(GROUPS) if one != left]) for left in range(GROUPS)]

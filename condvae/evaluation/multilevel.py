@@ -32,7 +32,8 @@ class Level:
         samples: K.
         positions: of the images, int64 (n,).
         estimates: of these images, with K samples.
-        gain: the mean by which this step raises log p(x|y). At the lowest level it is the mean itself.
+        gains: by how much this step raises log p(x|y) of each of them, float64 (n,). At the lowest level, log p(x|y).
+        gain: the mean of the gains.
         error: its standard error.
     """
 
@@ -40,6 +41,7 @@ class Level:
     samples: int
     positions: Tensor
     estimates: Estimates
+    gains: Tensor
     gain: float
     error: float
 
@@ -141,4 +143,4 @@ def _level(
         count = len(gains)
         error = gains.std().item() / sqrt(count) if count > 1 else 0.0
     everything = Estimates(*(torch.cat(column) for column in zip(*estimates, strict=True)))
-    return Level(what, samples, torch.cat(chosen), everything, gains.mean().item(), error)
+    return Level(what, samples, torch.cat(chosen), everything, gains, gains.mean().item(), error)

@@ -45,8 +45,7 @@ def test_real_images_have_their_labels_and_noise_has_not(bars: Dataset, evaluato
     other = evaluator.figures(noise, drawn.labels)
     assert other.obeyed.value < 0.6
     assert other.score.value < 0.8
-    assert other.frechet.value > 10 * abs(found.frechet.value)
-    assert other.frechet_random.value > 10 * abs(found.frechet_random.value)
+    assert other.frechet is found.frechet is None, "there are too few images"
     assert other.coverage.value < 0.2
 
 

@@ -25,8 +25,14 @@ def test_the_frechet_distance_of_gaussians_is_its_closed_form() -> None:
     assert 0 < found.error < 0.1
     assert (found.count, found.protocol) == (50_000, "Here. Extrapolated to infinite sets.")
     assert frechet_distance(points(50_000), points(50_000), "").value < 0.01
-    few = frechet_distance(points(5), points(30), "Here.")
-    assert (few.error, few.protocol) == (0, "Here. Not extrapolated.")
+
+
+def test_there_is_no_frechet_distance_of_few_images_with_many_features() -> None:
+    """Of 8 features, parts of 40% of the images must have at least 9."""
+    assert frechet_distance(points(20), points(30), "") is None
+    assert frechet_distance(points(30), points(20), "") is None
+    few = torch.tensor([frechet_distance(points(100), points(100), "").value for _ in range(50)])
+    assert abs(few.mean()) < 4 * few.std() / len(few) ** 0.5 + 0.02
 
 
 def test_the_frechet_distance_does_not_depend_on_the_number_of_images() -> None:

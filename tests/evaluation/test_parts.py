@@ -76,7 +76,7 @@ def test_a_part_is_added_by_one_file(bars: Dataset, tmp_path: Path) -> None:
     assert load_evaluation(study) == found
     assert "\nBrightness of test images\n  mean of all pixels" in summary(found, [])
     page = write_report(study, found, assess(study, found)).read_text("utf-8")
-    assert '<h3>Brightness of test images</h3>' in page
+    assert "<h3>Brightness of test images</h3>" in page
     assert f"<dt>Brightness</dt><dd>{found['brightness'].mean.value:.3f}</dd>" in page
 
 

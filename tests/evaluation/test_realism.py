@@ -61,7 +61,6 @@ def test_real_images_are_as_training_images(compared: dict[tuple[str, str], Real
         assert [one.value for one in found.accuracy_by_class] == pytest.approx([1, 1, 1], abs=0.1)
         for one, training in zip(found.compared, compared[TRAINING, mode].compared, strict=True):
             if mode == "mean":
-                assert one.frechet.value == pytest.approx(training.frechet.value, rel=1e-2, abs=1e-3)
                 assert one.kernel.value == pytest.approx(training.kernel.value, rel=1e-2, abs=1e-4)
             assert one.p_value.value > 0.01
             assert one.density.value == pytest.approx(1, abs=0.4)
@@ -74,7 +73,7 @@ def test_noise_is_far_from_real_images(compared: dict[tuple[str, str], Realism])
     for (prior, mode), found in compared.items():
         for one, training in zip(found.compared, compared[TRAINING, mode].compared, strict=True):
             if prior != TRAINING:
-                assert one.frechet.value > 5 * max(abs(training.frechet.value), training.frechet.error)
+                assert one.frechet is None, "there are too few images"
                 assert one.kernel.value > 3 * abs(training.kernel.value)
                 assert one.p_value.value < 0.01
                 assert max(one.precision.value, one.coverage.value) < 0.5, "real images have more than 0.7"

@@ -21,14 +21,26 @@ def test_the_mean_over_classes() -> None:
 
 def test_the_error_joins_seeds_and_test_images() -> None:
     each_seed = np.array([(3 / 4 + 1 / 2 + 0) / 3, (2 / 4 + 1 / 2 + 1) / 3])
-    each_image = [np.array([1, 1, 0.5, 0]), np.array([1.0, 0.0])]  # a single image says nothing about its variance
-    images = sum(group.var(ddof=1) / len(group) for group in each_image) / 9
+    each_image = [np.array([1, 1, 0.5, 0]), np.array([1.0, 0.0])]
+    alone = 0.25  # the variance of a single image is not known, and that of a share is not larger
+    images = (sum(group.var(ddof=1) / len(group) for group in each_image) + alone) / 9
     expected = np.sqrt(each_seed.var(ddof=1) / 2 + images)
     assert mean_recall(RIGHT, LABELS, [0, 1, 2], "Text.").error == pytest.approx(expected)
 
 
 def test_an_interval_without_spread_is_a_point() -> None:
-    assert interval(torch.ones(2, 7), LABELS, [0, 1, 2], 0.95) == (1.0, 1.0)
+    assert interval(torch.ones(2, 7), LABELS, [0, 1], 0.95) == (1.0, 1.0)
+
+
+def test_an_interval_holds_with_a_class_of_a_single_test_image() -> None:
+    generator, labels = np.random.default_rng(0), torch.cat([torch.arange(100) % 2, torch.tensor([2])])
+    trials, held = 400, 0
+    for _ in range(trials):
+        images = generator.random((1, 101)) < 0.8
+        right = torch.from_numpy((images ^ (generator.random((5, 101)) < 0.02)).astype(float))
+        low, high = interval(right, labels, [0, 1, 2], 0.95)
+        held += low <= 0.8 * 0.98 + 0.2 * 0.02 <= high
+    assert held / trials > 0.94
 
 
 @pytest.mark.parametrize(("of_seeds", "of_images"), [(0.0, 0.3), (0.05, 0.3), (0.2, 0.05)])

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from condvae.data.dataset import Dataset
 from condvae.evaluation.classifiers import predicted, small_classifier, train_classifier
-from condvae.evaluation.measurement import ByClass, Measurement, by_class, measure
+from condvae.evaluation.measurement import ByClass, Measurement, measure
 from condvae.evaluation.part import Part, Section
 from condvae.evaluation.protocol import Protocol, drawing, modes, sample_rows
 from condvae.evaluation.study import Study, unit_images
@@ -73,7 +73,8 @@ def measure_score(study: Study, protocol: Protocol) -> ClassifierScore:
             f"the step size up to {PEAK}, batches of {BATCH}. Mean over {SEEDS} seeds."
         )
         figures[name] = over_seeds(correct, how)
-        each[name] = by_class(correct.mean(0), study.test_labels, classes, how)
+        own = (correct[:, study.test_labels == label] for label in range(classes))
+        each[name] = tuple(over_seeds(part, how) if part.shape[1] else None for part in own)
     return ClassifierScore(
         protocol.usual_prior,
         figures["mean"],

@@ -9,7 +9,7 @@ from torch.distributions import Independent, Normal
 
 from condvae.evaluation.by_label import by_label, rounds_in_words
 from condvae.evaluation.importance import Estimates, log_likelihood
-from condvae.evaluation.measurement import ByClass, Measurement, bootstrapped, by_class, measure
+from condvae.evaluation.measurement import ByClass, Measurement, bootstrapped, measure
 from condvae.evaluation.multilevel import Level, described, minus_log_likelihood, multilevel
 from condvae.evaluation.nats import THRESHOLD, Classifier, Fixed, Nats
 from condvae.evaluation.part import Part
@@ -22,6 +22,7 @@ from condvae.seeds import seeded, shuffled
 
 BINS = 15  # of the calibration error
 ACTIVE = 0.01  # a dimension is active if the variance of its posterior means is larger
+ENOUGH = 20  # images of a class at a level, so that the class has a gain of its own there
 PAIRS = 2000  # images times labels under which their likelihood is estimated, at most
 Images = Callable[[Tensor], Tensor]  # positions (N,) to images as the likelihood sees them, (N, C, H, W)
 BOUND, OWN, OTHERS, DEQUANTISED, FIXED = 11, 12, 13, 14, 15  # distinguish the seeds of samples
@@ -81,12 +82,29 @@ def _levels(study: Study, images: Images, chosen: Tensor, protocol: Protocol, se
 
 
 def _by_class(study: Study, chosen: Tensor, levels: tuple[Level, ...], how: str) -> ByClass:
-    """-log p(x|y) of each class: from the lowest level, plus the gains of the others over all classes."""
-    lowest, *others = levels
-    values = -lowest.estimates.whole - sum(level.gain for level in others)
-    labels = study.test_labels[chosen[lowest.positions]]
-    how = f"{how} {described(levels)} The gain of more samples is that of all classes."
-    return by_class(values, labels, len(study.model.schema.classes), how)
+    """-log p(x|y) of each class, from the images of the class at each level.
+
+    A level with fewer than ENOUGH images of the class has the gain of all classes instead.
+    """
+    labels = [study.test_labels[chosen[level.positions]] for level in levels]
+    how = f"{how} {described(levels)} Levels with fewer than {ENOUGH} images of the class have the gain of all classes."
+
+    def of(label: int) -> Measurement | None:
+        count = int((labels[0] == label).sum())
+        if not count:
+            return None
+        value, variance = 0.0, 0.0
+        for number, (level, which) in enumerate(zip(levels, labels, strict=True)):
+            own = level.gains[which == label]
+            if number == 0 or len(own) >= ENOUGH:
+                value -= own.mean().item()
+                variance += own.var().item() / len(own) if len(own) > 1 else 0.0
+            else:
+                value -= level.gain
+                variance += level.error**2
+        return Measurement(value, sqrt(variance), count, how)
+
+    return tuple(of(label) for label in range(len(study.model.schema.classes)))
 
 
 def _fixed(study: Study, chosen: Tensor, protocol: Protocol, which: str) -> Fixed:

@@ -30,7 +30,7 @@ class Compared(Section):
 
     Attributes:
         features: the kind of features.
-        frechet: Frechet distance to the test images, extrapolated to infinitely many images.
+        frechet: Frechet distance to the test images, extrapolated to infinitely many images. None if there are too few.
         kernel: kernel distance to the test images. It is unbiased.
         p_value: how probable such a kernel distance is if images and test images have the same distribution.
         precision: share of images within the 5-neighbour ball of a test image.
@@ -41,7 +41,7 @@ class Compared(Section):
     """
 
     features: str
-    frechet: Measurement = field(metadata={"title": "Frechet distance"})
+    frechet: Measurement | None = field(metadata={"title": "Frechet distance"})
     kernel: Measurement = field(metadata={"title": "kernel distance"})
     p_value: Measurement = field(metadata={"title": "p-value of the kernel distance"})
     precision: Measurement = field(metadata={"title": "precision"})
