@@ -131,7 +131,7 @@ def measure(name: str, seed: int) -> None:
 def require_usual(run: Run, found: dict[str, Any]) -> None:
     """Make sure that an evaluation was made with the default protocol."""
     measured = found["parts"]
-    drawn = [measured.get("classifier_score"), measured.get("memorisation"), *measured.get("control", ())]
+    drawn = [measured.get("classifier_score"), *measured.get("control", ())]
     usual = all(one["prior"] == Protocol().usual_prior for one in drawn if one)
     nll = measured.get("likelihood", {}).get("nll")
     wanted = f"All test images. .* {Protocol().importance_samples:,} importance samples"

@@ -75,8 +75,11 @@ def nearest_of_class(study: Study, sets: Mapping[str, Labelled], views: Views) -
 
 
 def compare(distances: Tensor, labels: Tensor, held_out: Tensor, held_out_labels: Tensor) -> Nearness:
-    """Distances of images (N,) with labels, compared with those of held-out images (M,) with theirs."""
-    nearer, scale = torch.full((len(distances),), 0.5), torch.ones(int(torch.cat([labels, held_out_labels]).max()) + 1)
+    """Distances of images (N,) with labels, compared with those of held-out images (M,) with theirs.
+
+    Images of a class without held-out images are not nearer than these, nor flagged.
+    """
+    nearer, scale = torch.full((len(distances),), 0.5), torch.zeros(int(torch.cat([labels, held_out_labels]).max()) + 1)
     for label in held_out_labels.unique().tolist():
         own, theirs = labels == label, held_out[held_out_labels == label]
         difference = theirs[None] - distances[own, None]

@@ -103,7 +103,7 @@ def test_pairs_without_labels_and_pairs_in_folders(tmp_path: Path, command: Cli,
     assert "--pair draws a label several times" in command.fails(*once, "--out", tmp_path / "folder")
 
 
-def test_the_choices_of_evaluate(mnist: Dataset, tmp_path: Path, command: Cli) -> None:
+def test_the_choices_of_evaluate(mnist: Dataset, tmp_path: Path, command: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a model as it was before training: the protocol says how many samples and images, and where z is from."""
     config = Config(
         model=ModelConfig(likelihood="bernoulli", encoder=(8,), decoder=(8,)), training=TrainingConfig(beta=1)
@@ -114,9 +114,11 @@ def test_the_choices_of_evaluate(mnist: Dataset, tmp_path: Path, command: Cli) -
     assert re.search(r"-log p\(x\|y\), nats +[\d.]+ ± [\d.]+  \(n = 10,000\)", output)
     content = json.loads((tmp_path / "run" / "evaluation.json").read_text("utf-8"))
     assert re.search(r"\b3 importance samples", content["parts"]["likelihood"]["nll"]["protocol"])
-    command(*evaluate, "memorisation", "--prior", "mixture")
+    for name in ("IMAGES", "SEEN"):
+        monkeypatch.setattr(f"condvae.evaluation.parts.classifier_score.{name}", 100)
+    command(*evaluate, "classifier_score", "--prior", "mixture")
     content = json.loads((tmp_path / "run" / "evaluation.json").read_text("utf-8"))
-    assert content["parts"]["memorisation"]["prior"] == "mixture"
+    assert content["parts"]["classifier_score"]["prior"] == "mixture"
     assert "--images must be a number, or all, got few" in command.fails(*evaluate, "codes", "--images", "few")
     assert "--importance-samples must be at least 1, got 0" in command.fails(
         *evaluate, "codes", "--importance-samples", 0

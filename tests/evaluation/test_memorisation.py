@@ -8,8 +8,8 @@ from torch import Tensor
 from condvae.data.dataset import Dataset
 from condvae.data.labelled import LabelledImages
 from condvae.evaluation.copies import LEVEL, compare, controls, nearest_of_class
-from condvae.evaluation.parts.memorisation import PART
-from condvae.evaluation.protocol import Protocol
+from condvae.evaluation.parts.memorisation import COPIED, HELD_OUT, PART, _compared
+from condvae.evaluation.protocol import Protocol, examples
 from condvae.evaluation.study import Study
 from condvae.images import to_uint8, unit
 
@@ -44,20 +44,55 @@ def images_of(part: LabelledImages) -> Tensor:
 def test_copies_are_flagged_and_others_are_not(blobs: Study, drawn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     test, train = images_of(blobs.data.test), images_of(blobs.data.train)
     half = TEST // 2
-    answers = iter([test[half:] if drawn == "others" else train[:half], test[:half]])  # generated, reconstructed
+    generated = test[half:] if drawn == "others" else train[:half]
+    positions = examples(blobs, blobs.test_labels[:half], COPIED)
+    answers = iter([generated, generated, test[:half], train[positions]])  # prior, mixture, reconstructions of both
     monkeypatch.setattr("condvae.evaluation.study.decode", lambda *_: next(answers))
     monkeypatch.setattr("condvae.evaluation.parts.memorisation.shuffled", lambda _: torch.arange(half))
     found = PART.measure(blobs, Protocol())
     for one in found.by_distance:
-        if drawn == "copies":
-            assert one.nearer.value == 1
-            assert one.flagged.value == 1
-        else:
-            assert abs(one.nearer.value - 0.5) < 4 * one.nearer.error
-            assert one.flagged.value < 0.06
-        detected = {control.way: control for control in one.controls}
-        assert detected["copied"].flagged.value == 1
-        assert detected["blurred"].nearer.value > 0.75
+        assert [each.images for each in one.generated] == ["z from the prior", "z from the mixture"]
+        for each in one.generated:
+            if drawn == "copies":
+                assert each.nearer.value == 1
+                assert each.flagged.value == 1
+            else:
+                assert abs(each.nearer.value - 0.5) < 4 * each.nearer.error
+                assert each.flagged.value < 0.06
+        detected = {control.images: control for control in one.controls}
+        assert detected["control: copied"].flagged.value == 1
+        assert detected["control: reconstructed"].flagged.value == 1
+        assert detected["control: blurred"].nearer.value > 0.75
+
+
+def test_a_class_without_training_images_hides_no_copies(blobs: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    train, test, half = images_of(blobs.data.train), blobs.data.test, TEST // 2
+    strange = test.labels.copy()
+    strange[half:] = 2
+    other = Dataset("blobs", blobs.data.train, LabelledImages(test.images, strange, test.classes))
+    study = Study(blobs.run, other)
+    study.__dict__["whole"] = other
+    positions = examples(study, study.test_labels[:half], COPIED)
+    answers = iter([train[:half], train[:half], images_of(test)[:half], train[positions]])
+    monkeypatch.setattr("condvae.evaluation.study.decode", lambda *_: next(answers))
+    monkeypatch.setattr("condvae.evaluation.parts.memorisation.shuffled", torch.arange)
+    for one in PART.measure(study, Protocol()).by_distance:
+        assert [each.flagged.value for each in one.generated] == [1, 1]
+        assert one.generated[0].nearer.value == 1
+
+
+def test_the_error_has_that_of_the_held_out_images() -> None:
+    """Against the spread over repetitions, of images from the distribution of the held-out ones."""
+    generator, found = torch.Generator().manual_seed(0), []
+    labels = torch.arange(2).repeat_interleave(100)
+    for _ in range(60):
+        distances = {name: torch.rand(200, generator=generator) for name in ("drawn", HELD_OUT)}
+        sets = {name: (distances[name], labels) for name in distances}
+        found.append(_compared("drawn", distances, sets, "drawn", "Here."))
+    for name in ("nearer", "flagged"):
+        values = torch.tensor([getattr(one, name).value for one in found])
+        error = torch.tensor([getattr(one, name).error for one in found]).mean()
+        assert 0.75 < error / values.std() < 1.35
 
 
 def test_the_comparison_is_within_the_class() -> None:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from condvae.evaluation.evaluate import Evaluation
 from condvae.evaluation.measurement import Measurement
-from condvae.evaluation.parts.memorisation import Control, Copying, Memorisation
+from condvae.evaluation.parts.memorisation import Compared as Near
+from condvae.evaluation.parts.memorisation import Copying, Memorisation
 from condvae.evaluation.parts.realism import Compared, Realism
 from condvae.report.tables import tables
 
@@ -27,9 +28,12 @@ EVALUATION = Evaluation(
     parts={
         "realism": (drawn("training images", figure(0.9), 1.0), drawn("prior", figure(0.8), 2.0)),
         "memorisation": Memorisation(
-            "prior",
             tuple(
-                Copying(name, figure(0.5), figure(0.1), (Control("copied", figure(1.0), figure(1.0)),))
+                Copying(
+                    name,
+                    (Near("z from the prior", figure(0.5), figure(0.1)),),
+                    (Near("control: copied", figure(1.0), figure(1.0)),),
+                )
                 for name in ("pixels", "features")
             ),
         ),
@@ -41,10 +45,10 @@ def test_sections_with_the_same_figures_are_rows_of_one_table() -> None:
     copies, accuracy, distances = tables(EVALUATION)
     assert copies.heading == "Memorisation of training images"
     assert [row.name for row in copies.rows] == [
-        "z from the prior, pixels",
-        "z from the prior, features",
-        "z from the prior, pixels, control: copied",
-        "z from the prior, features, control: copied",
+        "pixels, z from the prior",
+        "features, z from the prior",
+        "pixels, control: copied",
+        "features, control: copied",
     ]
     assert accuracy.titles == ("conditional accuracy",)
     assert [row.figures[0].value for row in accuracy.rows if row.figures[0]] == [0.9, 0.8]

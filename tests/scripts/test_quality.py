@@ -66,9 +66,7 @@ def test_an_evaluation_with_another_protocol_is_refused(
 ) -> None:
     how = f"Probability. All test images. 5 importance samples for 9 images, and {samples} importance samples for 3."
     likelihood = {"nll": {"protocol": how}}
-    found = {
-        "parts": {"classifier_score": {"prior": prior}, "memorisation": {"prior": prior}, "likelihood": likelihood}
-    }
+    found = {"parts": {"classifier_score": {"prior": prior}, "likelihood": likelihood}}
     if usual:
         quality.require_usual(Run(tmp_path), found)
     else:

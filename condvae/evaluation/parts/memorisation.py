@@ -1,56 +1,68 @@
 """Whether images that the model draws are copies of training images."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from condvae.evaluation.copies import LEVEL, Nearness, Views, compare, controls, nearest_of_class, small_and_shifted
+from torch import Tensor
+
+from condvae.config import Z_PRIORS
+from condvae.evaluation.copies import (
+    LEVEL,
+    Labelled,
+    Views,
+    compare,
+    controls,
+    nearest_of_class,
+    small_and_shifted,
+)
 from condvae.evaluation.features import JUDGED
-from condvae.evaluation.measurement import Measurement, measure
+from condvae.evaluation.measurement import Measurement, bootstrapped
 from condvae.evaluation.part import Part, Section
 from condvae.evaluation.protocol import Protocol, drawing, examples, sample_rows
 from condvae.evaluation.study import Study
 from condvae.seeds import shuffled
 
-GENERATED, HELD_OUT = "generated", "held out"
+HELD_OUT = "held out"
 IMAGES = 2000  # test images whose nearest training images are searched, and as many generated ones
 COPIED = 42  # distinguishes the seed that chooses the training images of the controls
 
 
 @dataclass(frozen=True)
-class Control(Section):
-    """Training images copied in one way, which the comparison must detect.
+class Compared(Section):
+    """How near images are to training images of their class, compared with reconstructions of test images.
 
     Attributes:
-        way: how they are copied.
-        nearer: as `Copying.nearer`, of these copies.
-        flagged: as `Copying.flagged`: the rate at which such copies are detected.
+        images: generated images, by where z is drawn from, or training images that were copied in one way.
+        nearer: probability that an image is nearer to its nearest training image than the reconstruction of a test
+            image of the same class is to its own. 0.5 for images like these reconstructions, and 1 for copies.
+        flagged: share of images that are nearer to a training image than 99% of the reconstructions, each relative to
+            the median of its class. 1% for images like these reconstructions. For training images that were copied, it
+            is the rate at which such copies are detected.
     """
 
-    way: str
+    images: str
     nearer: Measurement = field(metadata={"title": "nearer to a training image than a reconstruction"})
     flagged: Measurement = field(metadata={"title": "flagged as copies"})
 
     @property
     def heading(self) -> str:
-        return f"control: {self.way}"
+        return self.images
 
 
 @dataclass(frozen=True)
 class Copying(Section):
-    """How near generated images are to training images of their class, by pixels or features.
+    """The comparison by pixels or features.
 
     Attributes:
         distance: what is compared.
-        nearer: probability that a generated image is nearer to its nearest training image than the reconstruction of
-            a test image of the same class is to its own. 0.5 without copying, and 1 for copies.
-        flagged: share of generated images that are nearer to a training image than 99% of the reconstructions, each
-            relative to the median of its class. 1% is expected without copying.
-        controls: the same for training images that were copied in several ways.
+        generated: images with z from the prior, and from the mixture.
+        controls: training images that were copied in several ways. Those that the model reconstructs show whether
+            copies would be found that are as blurred as everything that it draws.
     """
 
     distance: str
-    nearer: Measurement = field(metadata={"title": "nearer to a training image than a reconstruction"})
-    flagged: Measurement = field(metadata={"title": "flagged as copies"})
-    controls: tuple[Control, ...] = ()
+    generated: tuple[Compared, ...]
+    controls: tuple[Compared, ...]
 
     @property
     def heading(self) -> str:
@@ -62,47 +74,64 @@ class Memorisation(Section):
     """Whether generated images are copies of training images.
 
     Decoder means are smoother than images. They are therefore compared with reconstructions of test images, which are
-    as smooth, and whose images are not in the training set.
+    as smooth, and whose images are not in the training set. Images that are more typical than test images are nearer to
+    training images as well: a share above 0.5 alone shows no copies.
 
     Attributes:
-        prior: where z is drawn from, "prior" or "mixture".
         by_distance: the comparison, by pixels and by features.
     """
 
-    prior: str
     by_distance: tuple[Copying, ...]
 
-    @property
-    def heading(self) -> str:
-        return f"z from the {self.prior}"
 
-
-def _measure(study: Study, protocol: Protocol) -> Memorisation:
-    shown = shuffled(len(study.test_labels))[:IMAGES]
-    labels, prior = study.test_labels[shown], protocol.usual_prior
-    rows = sample_rows(study, labels)
-    generated = study.decode(study.draw(rows, 0, prior), rows)
+def _measure(study: Study, _: Protocol) -> Memorisation:
+    known = (study.label_frequencies[study.test_labels] > 0).nonzero()[:, 0]
+    shown = known[shuffled(len(known))[:IMAGES]]
+    labels = study.test_labels[shown]
+    rows, copied = sample_rows(study, labels), examples(study, labels, COPIED)
+    drawn = {prior: study.decode(study.draw(rows, 0, prior), rows) for prior in Z_PRIORS}
     held_out = study.decode(study.test_codes[shown], study.test_rows[shown])
-    copied = examples(study, labels, COPIED)
-    own, found = study.train_labels[copied], []
-    copies = {way: (images, own) for way, images in controls(study, copied).items()}
+    copies = controls(study, copied)
+    copies["reconstructed"] = study.decode(study.train_codes[copied], study.train_rows[copied])
+    sets = {HELD_OUT: (held_out, labels), **{prior: (images, labels) for prior, images in drawn.items()}}
+    sets |= {way: (images, study.train_labels[copied]) for way, images in copies.items()}
+    found = []
     for name, views in _distances(study).items():
-        sets = {GENERATED: (generated, labels), HELD_OUT: (held_out, labels), **copies}
         distances = nearest_of_class(study, sets, views)
-        near = {one: compare(distances[one], sets[one][1], distances[HELD_OUT], labels) for one in (GENERATED, *copies)}
         how = (
             f"Distance in {name} to the nearest training image of the class, compared with the distances of "
             f"reconstructions of {len(labels):,} test images of the class."
         )
-        drawn = f"{how} Generated images with the labels of these test images, {drawing(study, prior)}"
-        tests = tuple(Control(way, *_figures(near[way], f"{how} Training images, {way}.")) for way in copies)
-        found.append(Copying(name, *_figures(near[GENERATED], drawn), tests))
-    return Memorisation(prior, tuple(found))
+        asked = f"{how} Generated images with the labels of these test images,"
+        generated = tuple(
+            _compared(f"z from the {prior}", distances, sets, prior, f"{asked} {drawing(study, prior)}")
+            for prior in drawn
+        )
+        tests = tuple(
+            _compared(f"control: {way}", distances, sets, way, f"{how} Training images, {way}.") for way in copies
+        )
+        found.append(Copying(name, generated, tests))
+    return Memorisation(tuple(found))
 
 
-def _figures(near: Nearness, how: str) -> tuple[Measurement, Measurement]:
+def _compared(title: str, distances: dict[str, Tensor], sets: dict[str, Labelled], name: str, how: str) -> Compared:
+    """One set of images, with errors that have those of the held-out images."""
+    (own, labels), (held_out, theirs) = ((distances[one], sets[one][1]) for one in (name, HELD_OUT))
+
+    def share(figure: str) -> Callable[[Tensor, Tensor], float]:
+        def of(others: Tensor, chosen: Tensor) -> float:
+            near = compare(own[chosen], labels[chosen], held_out[others], theirs[others])
+            return float(getattr(near, figure).mean())
+
+        return of
+
     flagged = f"{how} Flagged if nearer than all but {LEVEL:.0%} of them, relative to the median of the class."
-    return measure(near.nearer, f"{how} Ties count as half."), measure(near.flagged, flagged)
+    sizes = len(held_out), len(own)
+    return Compared(
+        title,
+        bootstrapped(share("nearer"), f"{how} Ties count as half.", *sizes),
+        bootstrapped(share("flagged"), flagged, *sizes),
+    )
 
 
 def _distances(study: Study) -> dict[str, Views]:
