@@ -85,10 +85,10 @@ def peer(name: str, data: Dataset, options: Options, folder: Path) -> Iterator[t
         folder: for the files that the script reads and writes, and NAME.log for what it prints.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    out, found = folder / f"{name}.npz", PEERS[name]
+    out, found, digest = folder / f"{name}.npz", PEERS[name], data.digest()
     given: dict[str, Any] = {"minutes": options.minutes, "count": options.count, "seed": options.seed, "out": out}
     for part, images in {"data": data.train, "test": data.test}.items():
-        path = given[part] = folder / f"{part}-{data.digest()}.npz"
+        path = given[part] = folder / f"{part}-{digest}.npz"
         if not path.is_file():
             unfinished = folder / "unfinished.npz"
             np.savez(unfinished, images=images.pixels(), labels=images.labels)

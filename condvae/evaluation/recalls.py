@@ -73,11 +73,11 @@ def _spread(right: Tensor, labels: Tensor, classes: Sequence[int]) -> _Spread:
     each_seed = torch.stack([group.mean(1) for group in groups]).mean(0)  # (S,)
     each_image = [group.mean(0) for group in groups]
     count = sum(map(len, each_image))
-    of_classes = (_variance_of_mean(group) if len(group) > 1 else LARGEST for group in each_image)
-    images = sum(of_classes) / len(classes) ** 2
+    images = sum(_variance_of_mean(group, LARGEST) for group in each_image) / len(classes) ** 2
     freedom = (max(1, len(right) - 1), max(1, count - len(classes)))
     return _Spread(each_seed.mean().item(), _variance_of_mean(each_seed), images, freedom, count)
 
 
-def _variance_of_mean(values: Tensor) -> float:
-    return values.var().item() / len(values) if len(values) > 1 else 0.0
+def _variance_of_mean(values: Tensor, alone: float = 0.0) -> float:
+    """`alone` is that of a single value, which says nothing about its variance."""
+    return values.var().item() / len(values) if len(values) > 1 else alone

@@ -17,6 +17,7 @@ from benchmarks.peers.evaluation import Evaluator
 from benchmarks.peers.ours import ours
 from condvae.config import Z_PRIORS, Config
 from condvae.data.dataset import Dataset
+from condvae.evaluation.features import RandomFeatures
 from condvae.evaluation.judge import JudgeTraining, train_judge
 from condvae.inference.batched import MIXTURE
 from condvae.seeds import seeded
@@ -24,6 +25,7 @@ from condvae.training.fit import fit
 
 HOME_MADE = ("pixelcnn", "dcgan", "flow_matching")
 TICK = 0.04  # seconds
+FEW = 8  # random features, so that their Frechet distance needs few images
 OPTIONS = Options(minutes=0.02, count=60, seed=0, threads=1)
 
 
@@ -33,7 +35,12 @@ def evaluator(bars: Dataset) -> Evaluator:
     return Evaluator(bars, seen=1000, judge=judge)
 
 
-def test_real_images_have_their_labels_and_noise_has_not(bars: Dataset, evaluator: Evaluator) -> None:
+def test_real_images_have_their_labels_and_noise_has_not(
+    bars: Dataset, evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = RandomFeatures.embed
+    monkeypatch.setattr(RandomFeatures, "embed", lambda *given: usual(*given)[:, :FEW])
+    evaluator = Evaluator(bars, evaluator.seen, evaluator.judge)
     ((title, drawn),) = real(bars, OPTIONS)
     found = evaluator.figures(drawn.images, drawn.labels)
     assert title == "training images"
@@ -45,7 +52,8 @@ def test_real_images_have_their_labels_and_noise_has_not(bars: Dataset, evaluato
     other = evaluator.figures(noise, drawn.labels)
     assert other.obeyed.value < 0.6
     assert other.score.value < 0.8
-    assert other.frechet is found.frechet is None, "there are too few images"
+    assert other.frechet is found.frechet is None, "there are fewer images than features of the judge"
+    assert other.frechet_random.value > 10 * abs(found.frechet_random.value)
     assert other.coverage.value < 0.2
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from condvae.data.dataset import Dataset
+from condvae.evaluation.features import JUDGED, RandomFeatures
 from condvae.evaluation.parts.classifier_score import measure_score
 from condvae.evaluation.parts.realism import TRAINING, Realism, measure_realism
 from condvae.evaluation.protocol import Protocol, examples
@@ -17,6 +18,7 @@ from condvae.images import unit
 from condvae.inference.batched import CHUNK
 from condvae.model.cvae import CVAE
 
+FEW = 8  # random features, so that their Frechet distance needs few images
 EACH = 30  # images drawn of each label: the number of training images that a label has
 
 
@@ -73,10 +75,32 @@ def test_noise_is_far_from_real_images(compared: dict[tuple[str, str], Realism])
     for (prior, mode), found in compared.items():
         for one, training in zip(found.compared, compared[TRAINING, mode].compared, strict=True):
             if prior != TRAINING:
-                assert one.frechet is None, "there are too few images"
+                assert one.frechet is None, "there are fewer images than features"
                 assert one.kernel.value > 3 * abs(training.kernel.value)
                 assert one.p_value.value < 0.01
                 assert max(one.precision.value, one.coverage.value) < 0.5, "real images have more than 0.7"
+
+
+@pytest.fixture
+def few_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = RandomFeatures.embed
+    monkeypatch.setattr(RandomFeatures, "embed", lambda *given: usual(*given)[:, :FEW])
+
+
+@pytest.mark.usefixtures("few_features")
+@pytest.mark.parametrize("compared", ["real", "noise"], indirect=True)
+def test_the_frechet_distance_where_there_are_enough_images(
+    compared: dict[tuple[str, str], Realism], request: pytest.FixtureRequest
+) -> None:
+    is_real = request.node.callspec.params["compared"] == "real"
+    for (prior, mode), found in compared.items():
+        judged, random = found.compared
+        training = compared[TRAINING, mode].compared[1].frechet
+        assert (judged.features, judged.frechet) == (JUDGED, None)
+        if is_real and mode == "mean":
+            assert random.frechet.value == pytest.approx(training.value, rel=1e-2, abs=1e-3)
+        if not is_real and prior != TRAINING:
+            assert random.frechet.value > 5 * max(abs(training.value), training.error)
 
 
 def test_samples_that_are_no_images_are_said_to_be_none(

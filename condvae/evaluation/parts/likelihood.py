@@ -90,19 +90,14 @@ def _by_class(study: Study, chosen: Tensor, levels: tuple[Level, ...], how: str)
     how = f"{how} {described(levels)} Levels with fewer than {ENOUGH} images of the class have the gain of all classes."
 
     def of(label: int) -> Measurement | None:
-        count = int((labels[0] == label).sum())
-        if not count:
+        lowest, *gains = (level.gains[which == label] for level, which in zip(levels, labels, strict=True))
+        if not len(lowest):
             return None
-        value, variance = 0.0, 0.0
-        for number, (level, which) in enumerate(zip(levels, labels, strict=True)):
-            own = level.gains[which == label]
-            if number == 0 or len(own) >= ENOUGH:
-                value -= own.mean().item()
-                variance += own.var().item() / len(own) if len(own) > 1 else 0.0
-            else:
-                value -= level.gain
-                variance += level.error**2
-        return Measurement(value, sqrt(variance), count, how)
+        found = [measure(lowest, how)]
+        for level, own in zip(levels[1:], gains, strict=True):
+            whole = Measurement(level.gain, level.error, len(level.gains), how)
+            found.append(measure(own, how) if len(own) >= ENOUGH else whole)
+        return Measurement(-sum(one.value for one in found), hypot(*(one.error for one in found)), len(lowest), how)
 
     return tuple(of(label) for label in range(len(study.model.schema.classes)))
 
