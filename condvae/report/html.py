@@ -44,7 +44,7 @@ def write_report(study: Study, evaluation: Evaluation, claims: list[Claim]) -> P
         name=study.run.path.resolve().name,
         model=study.model,
         record=study.description["record"],
-        settings=dotted(study.description["config"]),
+        settings=dotted(study.config.to_dict()),
         headlines=evaluation.headlines(),
         tables=tables(evaluation),
         verdicts=evaluation.verdicts(),

@@ -2,17 +2,21 @@
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from condvae.cli.main import main
+from condvae.data.dataset import Dataset
 from condvae.evaluation.claims import assess
-from condvae.evaluation.evaluate import evaluate, quick_parts
+from condvae.evaluation.evaluate import evaluate, load_evaluation, quick_parts
 from condvae.evaluation.study import Study
 from condvae.report.figures import report_figures
+from condvae.report.html import write_report
 from condvae.report.text import summary
-from condvae.run import Run
+from condvae.run import SHIPPED, Run
 
 
 class Links(HTMLParser):
@@ -86,3 +90,16 @@ def test_report_of_the_autoencoder(study: Study) -> None:
     text = summary(evaluation, [])
     assert "Reconstruction of test images\n  reconstruction error (test MSE)" in text
     assert "->" not in text, "there are no verdicts"
+
+
+def test_a_run_of_an_earlier_version_has_a_report(
+    mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The settings of the model that ships are in an older layout."""
+    monkeypatch.setattr("condvae.report.html._pictures", lambda _: [])
+    shutil.copytree(SHIPPED, tmp_path / "run")
+    study = Study(tmp_path / "run", mnist)
+    assert study.description["config"]["data"] == "mnist"
+    content = write_report(study, load_evaluation(study), []).read_text("utf-8")
+    assert "trained on\n<code>mnist</code>" in content
+    assert "<code>data.validation_split</code></th><td><code>5000" in content
