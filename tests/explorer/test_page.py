@@ -107,6 +107,15 @@ def test_tabs_change_the_address(browser: Any, address: str) -> None:
 
 
 @on_desktop
+def test_a_link_holds_although_the_page_writes_its_own_address(visit: Callable) -> None:
+    """The page writes its address some time after a change, which may be just after a link was followed."""
+    page = visit(VIEWS[0])
+    page.evaluate(f"location.hash = 'view={VIEWS[1]}'; history.replaceState(null, '', '#')")
+    ready(page, VIEWS[1])
+    assert becomes(lambda: f"view={VIEWS[1]}" in link_of(page))
+
+
+@on_desktop
 def test_both_languages_have_the_same_texts(visit: Callable) -> None:
     """Every text is there in both languages, with the same values in it, and is used."""
     page = visit(VIEWS[0])

@@ -35,7 +35,8 @@ export function watchOpen(view, listener) {
 export function begin(usual) {
   defaults = usual;
   state = { ...defaults, ...decode(location.hash.slice(1)) };
-  addEventListener("hashchange", () => change({ ...defaults, ...decode(location.hash.slice(1)) }));
+  // of the event, because a change that waited may have replaced the address since
+  addEventListener("hashchange", ({ newURL }) => change({ ...defaults, ...decode(new URL(newURL).hash.slice(1)) }));
 }
 
 /** The address of the page in its present state. */
