@@ -19,7 +19,7 @@ class Measurement:
 
     Attributes:
         value: the mean over `count` items, unless the protocol says otherwise.
-        error: the standard error of the value. 0 for a single item.
+        error: the standard error of the value. 0 for a single item, which does not show its error.
         count: the number of items.
         protocol: what was measured, on which images, and how. It names the unit if there is one.
     """

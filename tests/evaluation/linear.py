@@ -1,6 +1,7 @@
 """A model with a known log p(x|y): linear and Gaussian, with its exact posterior or another one."""
 
-from math import log2
+from dataclasses import replace
+from math import log2, prod
 
 import torch
 from torch import Tensor, nn
@@ -33,21 +34,22 @@ class Affine(nn.Module):
 class LinearGaussian:
     """x = W z + c_y + noise, z ~ N(0, I): its log p(x|y) and posterior are known."""
 
-    def __init__(self) -> None:
+    def __init__(self, latent: int = LATENT, shape: tuple[int, int, int] = SHAPE, noise: float = NOISE) -> None:
         torch.manual_seed(0)
-        weight, shift = torch.randn(LATENT, PIXELS), torch.randn(2, PIXELS)
-        self.model = CVAE(ModelConfig(latent=LATENT, likelihood="gaussian"), SCHEMA)
-        self.model.likelihood = Affine(weight, shift, torch.tensor(NOISE), SHAPE)
-        covariance = weight.T @ weight + NOISE**2 * torch.eye(PIXELS)
-        self.exact = MultivariateNormal(torch.zeros(PIXELS), covariance)
+        pixels = prod(shape)
+        weight, shift = torch.randn(latent, pixels), torch.randn(2, pixels)
+        self.model = CVAE(ModelConfig(latent=latent, likelihood="gaussian"), replace(SCHEMA, shape=shape))
+        self.model.likelihood = Affine(weight, shift, torch.tensor(noise), shape)
+        covariance = weight.T @ weight + noise**2 * torch.eye(pixels)
+        self.exact = MultivariateNormal(torch.zeros(pixels), covariance)
         self.weight, self.shift = weight, shift
         self.labels = torch.arange(IMAGES) % 2
-        clean = torch.randn(IMAGES, LATENT) @ weight + shift[self.labels]
-        self.x = (clean + NOISE * torch.randn(IMAGES, PIXELS)).unflatten(1, SHAPE)
-        precision = weight @ weight.T / NOISE**2 + torch.eye(LATENT)
-        gain = weight.T / NOISE**2 @ precision.inverse()
+        clean = torch.randn(IMAGES, latent) @ weight + shift[self.labels]
+        self.x = (clean + noise * torch.randn(IMAGES, pixels)).unflatten(1, shape)
+        precision = weight @ weight.T / noise**2 + torch.eye(latent)
+        gain = weight.T / noise**2 @ precision.inverse()
         self.mean = lambda wrong: Affine(
-            gain + wrong * torch.randn_like(gain), -shift @ gain, torch.tensor(1.0), (LATENT,)
+            gain + wrong * torch.randn_like(gain), -shift @ gain, torch.tensor(1.0), (latent,)
         )
         self.covariance = precision.inverse()
 
@@ -69,3 +71,8 @@ class LinearGaussian:
 
         self.model.posterior = Posterior()
         return self.model
+
+    def with_mean_field(self, wrong: float) -> CVAE:
+        """The model with the best posterior of independent dimensions, as encoders have, but for its mean."""
+        self.covariance = self.covariance.inverse().diagonal().reciprocal().diag()
+        return self.with_posterior(wrong)
