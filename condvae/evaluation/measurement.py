@@ -19,7 +19,7 @@ class Measurement:
 
     Attributes:
         value: the mean over `count` items, unless the protocol says otherwise.
-        error: the standard error of the value. 0 for a single item, which does not show its error.
+        error: the standard error of the value. 0 for a single item, see `has_error`.
         count: the number of items.
         protocol: what was measured, on which images, and how. It names the unit if there is one.
     """
@@ -28,6 +28,11 @@ class Measurement:
     error: float
     count: int
     protocol: str
+
+    @property
+    def has_error(self) -> bool:
+        """Whether the error says anything: a single item does not show by how much others would differ."""
+        return self.count > 1
 
 
 ByClass: TypeAlias = tuple[Measurement | None, ...]  # a figure for each class, None where there is nothing to measure

@@ -213,7 +213,10 @@ class Session:
         """The figures of the run's evaluation, its claims and its settings."""
         figures, claims = load_evaluation(self.study).figures(), load_claims(self.study)
         return {
-            "figures": [{"part": heading, "title": title, **asdict(figure)} for heading, title, figure in figures],
+            "figures": [
+                {"part": heading, "title": title, **asdict(figure), "has_error": figure.has_error}
+                for heading, title, figure in figures
+            ],
             "claims": [{"statement": claim.statement, "verdict": claim.verdict} for claim in claims],
             "settings": self._settings,
         }

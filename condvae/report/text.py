@@ -10,7 +10,7 @@ def summary(evaluation: Evaluation, claims: list[Claim]) -> str:
     for heading, title, figure in evaluation.figures():
         lines += [f"\n{heading}"] if heading != shown else []
         shown = heading
-        error = f" ± {figure.error:.4f}" if figure.count > 1 else ""  # a single item does not show its error
+        error = f" ± {figure.error:.4f}" if figure.has_error else ""
         lines.append(f"  {title:<52} {figure.value:.4f}{error}  (n = {figure.count:,})")
     lines += [f"\n{title}: {verdict}" for title, verdict in evaluation.verdicts()]
     lines += [f"\nImages are judged by {evaluation.judge}."] if evaluation.judge else []

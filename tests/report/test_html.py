@@ -11,7 +11,9 @@ import pytest
 from condvae.cli.main import main
 from condvae.data.dataset import Dataset
 from condvae.evaluation.claims import assess
-from condvae.evaluation.evaluate import evaluate, load_evaluation, quick_parts
+from condvae.evaluation.evaluate import Evaluation, evaluate, load_evaluation, quick_parts
+from condvae.evaluation.measurement import Measurement
+from condvae.evaluation.parts.reconstruction import Reconstruction
 from condvae.evaluation.study import Study
 from condvae.report.figures import report_figures
 from condvae.report.html import write_report
@@ -103,3 +105,14 @@ def test_a_run_of_an_earlier_version_has_a_report(
     content = write_report(study, load_evaluation(study), []).read_text("utf-8")
     assert "trained on\n<code>mnist</code>" in content
     assert "<code>data.validation_split</code></th><td><code>5000" in content
+
+
+def test_a_single_item_shows_no_error(study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("condvae.report.html._pictures", lambda _: [])
+    monkeypatch.setattr(study, "run", Run(shutil.copytree(study.run.path, tmp_path / "run")))
+    for count in (1, 2):
+        figure = Measurement(0.125, 0.0, count, "Of test images.")
+        found = Evaluation("digest", parts={"reconstruction": Reconstruction(figure, figure, None)})
+        content = write_report(study, found, []).read_text("utf-8")
+        assert "0.125" in content
+        assert ("0.125 ± 0" in content) == ("0.1250 ± 0.0000" in summary(found, [])) == (count > 1)

@@ -80,7 +80,7 @@ export async function mount(root, model, t, loaded) {
 
 function table(figures, t) {
   const heads = ["figure", "measured", "count", "protocol"].map((name) => h("th", { scope: "col" }, t(name)));
-  const error = (one) => (one.count > 1 ? ` ± ${rounded(one.error, 2)}` : ""); // a single item does not show its error
+  const error = (one) => (one.has_error ? ` ± ${rounded(one.error, 2)}` : "");
   const rows = figures.map((one) => h("tr", {},
     h("th", { scope: "row" }, `${one.part}: ${one.title}`), h("td", {}, `${rounded(one.value, 4)}${error(one)}`),
     h("td", {}, one.count.toLocaleString()), h("td", {}, one.protocol)));
