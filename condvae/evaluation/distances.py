@@ -68,8 +68,8 @@ def kernel_distance(real: Tensor, generated: Tensor, protocol: str) -> tuple[Mea
 
     The p-value is that of a permutation test: the probability of a distance at least as large if both sets come from
     the same distribution (Gretton et al., "A Kernel Two-Sample Test", JMLR 2012, https://jmlr.org/papers/v13/gretton12a).
-    Its error is that of the permutations alone. Other images would give another p-value: any one is as likely as any
-    other if the distributions are the same.
+    Its error is that of the permutations alone. Other images give other p-values, which are uniform in [0, 1] if the
+    distributions are the same.
     """
     fewer = min(len(real), len(generated))
     blocks = max(2, fewer // CHUNK)

@@ -35,7 +35,7 @@ export function watchOpen(view, listener) {
 export function begin(usual) {
   defaults = usual;
   state = { ...defaults, ...decode(location.hash.slice(1)) };
-  // of the event, because a change that waited may have replaced the address since
+  // The address is that of the event, because a change that waited may have replaced it since.
   addEventListener("hashchange", ({ newURL }) => change({ ...defaults, ...decode(new URL(newURL).hash.slice(1)) }));
 }
 
