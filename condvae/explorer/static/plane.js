@@ -62,7 +62,8 @@ export async function mount(root, model, t, loaded) {
   followPointer(view, model, show);
   const measures = [["", t("none")], ...model.overlays.map((name) => [name, t(name)])];
   const overlay = choice(measures, (name) => change({ overlay: name }));
-  const { classes, dimensions } = await get("plane");
+  view.plane = await get("plane");
+  const { classes, dimensions } = view.plane;
   fill(root,
     h("div", { className: "columns" },
       h("div", {}, h("p", {}, t("map-how")), view.map, legend(classes), view.message),
@@ -93,7 +94,7 @@ function elements(t) {
     support: h("p", { className: "support", role: "status" }),
     message: h("p", { role: "status" }),
     strip: h("div", { className: "strip", role: "group", "aria-label": t("line") }),
-    plane: null,
+    plane: null, // set when the view is mounted, before anything is drawn
     start: null,
   };
 }
@@ -121,7 +122,7 @@ function imagesAlong(view, model) {
 
 /** A function that draws the points and the heat map. */
 function groundOf(view, model, t) {
-  let asked = null; // the name by which the plane was requested
+  let asked = ""; // the name by which the plane was requested
   return newest(async (state) => {
     let values = null;
     const lines = [];
@@ -132,24 +133,21 @@ function groundOf(view, model, t) {
     } catch (error) {
       lines.push(error.message);
     }
-    if (view.plane) {
-      const pen = view.ground.getContext("2d");
-      pen.clearRect(0, 0, SIDE, SIDE);
-      if (values) {
-        const [low, high] = heatMap(pen, values);
-        lines.push(t("heat-from", t(state.overlay), low.toFixed(2), high.toFixed(2)));
-      }
-      points(pen, model.limits.extent, view.plane, Boolean(values));
-      if (!view.plane.of_data) lines.push(t("drawn-codes"));
-      redraw(view, model);
+    const pen = view.ground.getContext("2d");
+    pen.clearRect(0, 0, SIDE, SIDE);
+    if (values) {
+      const [low, high] = heatMap(pen, values);
+      lines.push(t("heat-from", t(state.overlay), low.toFixed(2), high.toFixed(2)));
     }
+    points(pen, model.limits.extent, view.plane, Boolean(values));
+    if (!view.plane.of_data) lines.push(t("drawn-codes"));
+    redraw(view, model);
     view.message.textContent = lines.join(" ");
   }, (text) => { view.message.textContent = text; });
 }
 
 /** Draw the map: points and heat map, the rings of the prior, the line, and a cross at z. */
 function redraw(view, model, hover = null) {
-  if (!view.plane) return;
   const { extent } = model.limits;
   const { z, line: ends } = current();
   const pen = view.map.getContext("2d");
@@ -168,14 +166,12 @@ function followPointer(view, model, show) {
   const vector = (place) => from(view.plane, current().z, place);
   const moved = (place) => view.start && Math.hypot(place[0] - view.start[0], place[1] - view.start[1]) > DRAG * 2 * extent;
   map.addEventListener(MOVED, (event) => {
-    if (!view.plane) return;
     const place = at(event, map, extent);
     show(current(), vector(place));
     if (moved(place)) change({ line: [view.start, place].map(vector) });
     redraw(view, model, place);
   });
   map.addEventListener("pointerdown", (event) => {
-    if (!view.plane) return;
     map.setPointerCapture(event.pointerId);
     view.start = at(event, map, extent);
     show(current(), vector(view.start));
@@ -188,9 +184,7 @@ function followPointer(view, model, show) {
     redraw(view, model);
   });
   map.addEventListener("pointerleave", () => { show(current(), current().z); redraw(view, model); });
-  arrows(map, (by) => {
-    if (view.plane) change({ z: vector(onto(view.plane, current().z).map((value, axis) => clamp(value + by[axis], -extent, extent))) });
-  }, extent);
+  arrows(map, (by) => change({ z: vector(onto(view.plane, current().z).map((value, axis) => clamp(value + by[axis], -extent, extent))) }), extent);
 }
 
 /** A control for the plane, if there are more than two latent dimensions: principal components or two dimensions. */
