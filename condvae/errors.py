@@ -22,6 +22,7 @@ EXTRAS = {
     "report": ("imagehash", "jinja2", "matplotlib", "sklearn", "torchmetrics"),
     "explorer": ("av", "fastapi", "fastapi_offline", "gradio", "httptools", "matplotlib", "sklearn", "uvicorn"),
     "hf": ("datasets", "pyarrow"),
+    "hub": ("httpx2", "huggingface_hub"),
 }
 
 

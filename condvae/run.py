@@ -18,12 +18,13 @@ import yaml
 from condvae.config import Config
 from condvae.errors import CondvaeError, RunError
 from condvae.files import replacing, sha256, storing, write_text
+from condvae.hub import is_address, parse, pulled
 from condvae.progress import announce
 
 FORMAT = 2  # 1 had the data source as a text, and the number of validation images among the settings of training
 PRETRAINED = "pretrained"  # names the model that ships with the package
 SHIPPED = Path(str(files("condvae"))) / PRETRAINED
-COPY = Path("runs") / PRETRAINED
+COPIES = Path("runs")  # where copies of runs go into which nothing may be written
 
 
 @dataclass(frozen=True)
@@ -32,38 +33,54 @@ class Run:
 
     Attributes:
         path: the folder.
+        copy: where commands that write into the run make a copy of it, if nothing may be written into the folder.
     """
 
     path: Path
+    copy: Path | None = None
 
     @classmethod
     def find(cls, name: "Run | Path | str") -> "Run":
-        """A run by its folder, or by the word "pretrained" for the model that ships with the package."""
-        if isinstance(name, Run):
-            return name
-        return cls(SHIPPED if name == PRETRAINED else Path(name))
+        """A run by its folder, by its address on the Hub (hf://USER/NAME), or by the word "pretrained".
 
-    def own(self) -> "Run":
-        """This run, or a copy of it in runs/pretrained if it is the one that ships with the package.
-
-        Commands that write into a run use it, so that nothing is written into the installed package.
+        A model on the Hub is downloaded. "pretrained" is the model that ships with the package.
 
         Raises:
-            RunError: runs/pretrained holds something else.
+            ConfigError: the address has another form.
+            MissingExtraError: huggingface_hub is not installed.
+            RunError: the address names no model.
+            StorageError: the files cannot be stored.
+        """
+        if isinstance(name, Run):
+            return name
+        if name == PRETRAINED:
+            return cls(SHIPPED, COPIES / PRETRAINED)
+        if is_address(str(name)):
+            address = parse(str(name))
+            return cls(pulled(address), COPIES / address.name.replace("/", "--"))
+        return cls(Path(name))
+
+    def own(self) -> "Run":
+        """This run, or a copy of it in runs/ if it ships with the package or is in the cache of the Hub.
+
+        Commands that write into a run use it.
+
+        Raises:
+            RunError: the place of the copy holds something else.
             StorageError: the copy cannot be written.
         """
-        if self.path != SHIPPED:
+        if self.copy is None:
             return self
-        copy = Run(COPY)
-        if not COPY.exists():
-            announce(f"Copying the pretrained model to {COPY}")
-            with storing(COPY):
-                temporary = COPY.with_name(f".{COPY.name}.part")
+        copy = Run(self.copy)
+        if not copy.path.exists():
+            announce(f"Copying the model to {copy.path}")
+            with storing(copy.path):
+                temporary = copy.path.with_name(f".{copy.path.name}.part")
                 shutil.rmtree(temporary, ignore_errors=True)
-                shutil.copytree(SHIPPED, temporary)
-                temporary.rename(COPY)
+                shutil.copytree(self.path, temporary)
+                temporary.rename(copy.path)
         if not copy.weights.is_file() or sha256(copy.weights) != sha256(self.weights):
-            raise RunError(f"{COPY} exists and does not hold the pretrained model of this version. Move it away.")
+            raise RunError(f"{copy.path} exists and does not hold the model that you named. Move it away.")
         return copy
 
     @property

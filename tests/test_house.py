@@ -14,7 +14,7 @@ import condvae
 PACKAGE = Path(condvae.__file__).parent
 ROOT = PACKAGE.parent
 DESIGN = ROOT / "docs" / "design.md"
-MOST_ROOMS, MOST_ARROWS = 21, 100
+MOST_ROOMS, MOST_ARROWS = 24, 120
 LONGEST_FILE, LONGEST_FUNCTION = 300, 60
 MOST_PACKAGES = 10
 HOMES = {

@@ -111,8 +111,8 @@ def refuse_old_spellings(arguments: Sequence[str]) -> None:
 
 
 def add_run(parser: ArgumentParser) -> None:
-    """Add RUN, a run folder or "pretrained"."""
-    text = "folder of a finished run, such as runs/paper, or pretrained for the model that ships with condvae"
+    """Add RUN, a run folder, "pretrained", or an address on the Hub."""
+    text = "folder of a finished run, pretrained for the model that ships with condvae, or hf://USER/NAME on the Hub"
     parser.add_argument("run_folder", metavar="RUN", help=text)
 
 

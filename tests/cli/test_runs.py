@@ -92,7 +92,7 @@ def test_another_folder_is_not_taken_for_the_model_that_ships(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "pretrained").mkdir(parents=True)
     message = command.fails("report", "pretrained")
-    assert "does not hold the pretrained model of this version. Move it away" in message
+    assert "does not hold the model that you named. Move it away" in message
 
 
 def test_pairs_without_labels_and_pairs_in_folders(tmp_path: Path, command: Cli, run: Run) -> None:

@@ -1,0 +1,41 @@
+"""push: a run on the Hugging Face Hub."""
+
+from argparse import ArgumentParser, Namespace
+
+from condvae.cli.options import Command, add_run
+
+
+def _push_options(parser: ArgumentParser) -> None:
+    add_run(parser)
+    parser.add_argument("name", metavar="USER/NAME", help="the repository, which is made if there is none")
+    parser.add_argument("--private", action="store_true", help="make a new repository private")
+    parser.add_argument(
+        "--license", metavar="NAME", help="licence of the weights, such as mit (default: none is named)"
+    )
+    parser.add_argument(
+        "--checkpoint", action="store_true", help="push Lightning's checkpoint, too, to resume training"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show the files and the card, and send nothing")
+
+
+def push(arguments: Namespace) -> None:
+    """Push a finished run to the Hugging Face Hub, with a model card made from it.
+
+    Only what belongs to the finished model is pushed. Paths of this machine are shortened to their last part. All files
+    come in one commit, so an interrupted push changes nothing. hf://USER/NAME then stands for the model wherever a run
+    folder is taken. You must be logged in with 'hf auth login', or have a token in HF_TOKEN.
+
+    Example: condvae push runs/photos me/photos --license cc-by-4.0 --dry-run
+    """
+    from condvae.export.hub import push as push_run
+
+    chosen = {"private": arguments.private, "licence": arguments.license, "checkpoint": arguments.checkpoint}
+    pushed = push_run(arguments.run_folder, arguments.name, **chosen, dry_run=arguments.dry_run)
+    if pushed.address is None:
+        print(pushed.card)
+    for name, size in pushed.files.items():
+        print(f"{size:>12,} bytes  {name}")
+    print("Nothing was sent." if pushed.address is None else f"Pushed: {pushed.address}")
+
+
+COMMANDS = (Command("push", _push_options, push, extras=("hub", "report")),)

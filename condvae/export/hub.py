@@ -1,0 +1,143 @@
+"""A run becomes a repository on the Hugging Face Hub."""
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple
+
+import yaml
+
+from condvae.errors import ConfigError, RunError, require_extra
+from condvae.export.card import Card, pictured, written
+from condvae.hub import FILES, parse
+from condvae.progress import announce
+from condvae.run import Run
+
+CARD, PICTURE = "README.md", "samples.png"
+SETTINGS = ("config.yaml", "model.json", "data.json")  # files in which paths of the machine may stand
+PLACE = re.compile(r"([\w-]+:)?((?:/|~|\\\\|[A-Za-z]:[/\\])\S.*)", re.DOTALL)
+
+
+class Pushed(NamedTuple):
+    """What a push did, or would do.
+
+    Attributes:
+        files: the size of each file in bytes, by name.
+        card: the text of the model card.
+        address: where the model is on the web. None if nothing was sent.
+    """
+
+    files: dict[str, int]
+    card: str
+    address: str | None
+
+
+def push(
+    run: Run | Path | str,
+    name: str,
+    *,
+    private: bool = False,
+    licence: str | None = None,
+    checkpoint: bool = False,
+    dry_run: bool = False,
+) -> Pushed:
+    """Push a finished run to a model repository on the Hugging Face Hub, with a model card made from it.
+
+    All files come in one commit, so an interrupted push changes nothing. Paths of this machine are shortened to their
+    last part.
+
+    Args:
+        run: a finished run, or its folder.
+        name: USER/NAME of the repository. It is made if there is none.
+        private: whether a new repository is private.
+        licence: the identifier of the licence of the weights on the Hub, such as mit or cc-by-4.0.
+        checkpoint: whether to push Lightning's checkpoint, from which training can be resumed, too.
+        dry_run: whether to make the files and the card, and send nothing.
+
+    Raises:
+        ConfigError: the name has another form.
+        MissingExtraError: huggingface_hub is not installed.
+        RunError: the run is unfinished or damaged, there is no token, or the Hub refuses the push or is not reachable.
+    """
+    require_extra("hub", "Pushing to the Hub")
+    if parse(f"hf://{name}").revision:
+        raise ConfigError(f"'{name}' names a revision. Push to USER/NAME.")
+    with staged(Run.find(run), name, licence, checkpoint) as folder:
+        files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+        card = (folder / CARD).read_text("utf-8")
+        address = None if dry_run else _sent(folder, name, private)
+    return Pushed(files, card, address)
+
+
+@contextmanager
+def staged(run: Run, name: str, licence: str | None, checkpoint: bool) -> Iterator[Path]:
+    """A folder with what is pushed of a run.
+
+    Raises:
+        RunError: the run is unfinished or damaged.
+    """
+    run.describe()  # it is finished
+    chosen = [run.path / file for file in FILES] + ([run.checkpoint] if checkpoint else [])
+    if checkpoint and not run.checkpoint.is_file():
+        raise RunError(f"{run.path} has no checkpoint {run.checkpoint.name}. Push without --checkpoint.")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for path in chosen:
+            if path.name in SETTINGS and path.is_file():
+                (folder / path.name).write_text(_shared(path), "utf-8")
+            elif path.is_file():
+                shutil.copyfile(path, folder / path.name)
+        (folder / PICTURE).write_bytes(pictured(Run(folder)))
+        (folder / CARD).write_text(written(Card(name, licence, PICTURE), Run(folder)), "utf-8")
+        yield folder
+
+
+def without_places(value: Any) -> Any:
+    """Settings in which each absolute path is shortened to its last part: folder:/home/me/photos to folder:photos."""
+    if isinstance(value, dict):
+        return {key: without_places(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [without_places(one) for one in value]
+    found = PLACE.fullmatch(value) if isinstance(value, str) else None
+    return f"{found[1] or ''}{PurePath(found[2].replace(chr(92), '/')).name}" if found else value
+
+
+def _shared(path: Path) -> str:
+    text = path.read_text("utf-8")
+    if path.suffix == ".json":
+        return json.dumps(without_places(json.loads(text)), indent=2, ensure_ascii=False) + "\n"
+    return yaml.safe_dump(without_places(yaml.safe_load(text)), sort_keys=False)
+
+
+def _sent(folder: Path, name: str, private: bool) -> str:
+    import httpx2
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    announce(f"Pushing to {name}")
+    try:
+        hub = HfApi()
+        address = hub.create_repo(name, private=private, exist_ok=True)
+        hub.upload_folder(
+            repo_id=name,
+            folder_path=folder,
+            commit_message="Push a model with condvae",
+            delete_patterns=[*FILES, PICTURE],  # of an earlier model, if this one does not have them
+        )
+    except HfHubHTTPError as error:
+        if error.response.status_code in (401, 403):
+            raise RunError(
+                f"The Hub refuses to write to {name}. Log in with 'hf auth login', or set HF_TOKEN to a token that may "
+                "write there."
+            ) from error
+        reason = str(error).partition("\n")[0]
+        raise RunError(f"The Hub did not take {name}: {reason}. Nothing was changed. Run the command again.") from error
+    except (httpx2.TransportError, OfflineModeIsEnabled, RuntimeError) as error:  # the last of a broken upload
+        raise RunError(
+            f"The Hub is not reachable ({error}). Nothing was changed. Check the connection and run the command again."
+        ) from error
+    return str(address)
