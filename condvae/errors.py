@@ -3,6 +3,7 @@
     CondvaeError
     ├── ConfigError         a setting, a recipe or the name of a figure is not possible
     ├── DataError           a data set is missing, damaged, or not what it says it is
+    ├── ExportError         an exported model differs from the model
     ├── InputError          labels, latent vectors or images do not fit the model
     ├── MissingExtraError   a package of an optional extra is not installed
     ├── RunError            a run folder is missing, unfinished, damaged, or in the way
@@ -23,6 +24,7 @@ EXTRAS = {
     "explorer": ("av", "fastapi", "fastapi_offline", "gradio", "httptools", "matplotlib", "sklearn", "uvicorn"),
     "hf": ("datasets", "pyarrow"),
     "hub": ("httpx2", "huggingface_hub"),
+    "onnx": ("onnx", "onnxruntime", "onnxscript"),
 }
 
 
@@ -36,6 +38,10 @@ class ConfigError(CondvaeError, ValueError):
 
 class DataError(CondvaeError):
     """A data set is missing, damaged, or not what it says it is."""
+
+
+class ExportError(CondvaeError):
+    """An exported model differs from the model."""
 
 
 class InputError(CondvaeError, ValueError):

@@ -110,6 +110,15 @@ def load_mixture(path: Path | str) -> MixturePrior:
     return MixturePrior(*tables)
 
 
+def mixture_if_any(run: Run) -> MixturePrior | None:
+    """The mixture of a run. None if it has none.
+
+    Raises:
+        RunError: as `load_mixture`.
+    """
+    return load_mixture(run.path) if run.mixture.is_file() else None
+
+
 def _fitted(points: Points, components: int, outliers: float) -> Fit:
     """Gaussians fitted to all codes of a class, (N, Z). Unused components have the weight 0."""
     from sklearn.exceptions import ConvergenceWarning

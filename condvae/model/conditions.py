@@ -63,8 +63,8 @@ class Conditions(nn.Module):
     def forward(self, given: Tensor) -> Tensor:
         """Rows (B, D), or (B,) for a single condition, to vectors (B, Y). For an unconditional model Y is 0."""
         if not self.variables:
-            return torch.zeros(len(given), 0, device=given.device)
-        rows = given.view(len(given), -1)
+            return torch.zeros(given.shape[0], 0, device=given.device)
+        rows = given.view(given.shape[0], -1)  # an export would take len(given) for a constant
         if self.training and self.dropout:
             hidden = torch.rand(len(rows), 1, device=rows.device) < self.dropout
             if len(self.variables) > 1:

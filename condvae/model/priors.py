@@ -46,10 +46,13 @@ class Prior(nn.Module, ABC):
         The mean is the image of the posterior's mean. The standard deviation is to first order, from the images of the
         mean plus and minus one standard deviation in each dimension.
         """
-        variance, mean = torch.zeros_like(q.mean), q.mean
-        for side in torch.diag_embed(q.stddev).unbind(1):
-            variance += ((self.to_standard(mean + side, y) - self.to_standard(mean - side, y)) / 2).square()
-        return self.to_standard(mean, y), variance.sqrt()
+        mean, dimensions = q.mean, q.mean.shape[-1]
+        steps, count = torch.diag_embed(q.stddev), 1 + 2 * dimensions
+        points = torch.cat([mean.unsqueeze(1), mean.unsqueeze(1) + steps, mean.unsqueeze(1) - steps], 1)
+        rows = y[torch.arange(y.shape[0] * count, device=y.device) // count]
+        found = self.to_standard(points.flatten(0, 1), rows).unflatten(0, (-1, count))
+        center, above, below = found.split([1, dimensions, dimensions], 1)
+        return center[:, 0], ((above - below) / 2).square().sum(1).sqrt()
 
 
 class StandardPrior(Prior):
@@ -63,7 +66,7 @@ class StandardPrior(Prior):
         self.latent = latent
 
     def forward(self, y: Tensor) -> Distribution:
-        zeros = y.new_zeros(len(y), self.latent)
+        zeros = y.new_zeros(y.shape[0], self.latent)
         return gaussian(zeros, zeros)
 
     def to_standard(self, z: Tensor, y: Tensor) -> Tensor:
@@ -116,10 +119,10 @@ class FlowPrior(Prior):
         return self.flow(y)
 
     def to_standard(self, z: Tensor, y: Tensor) -> Tensor:
-        return self.flow(y).transform(z)
+        return self.flow.transform(y)(z)
 
     def from_standard(self, u: Tensor, y: Tensor) -> Tensor:
-        return self.flow(y).transform.inv(u)
+        return self.flow.transform(y).inv(u)
 
 
 class MixturePrior(nn.Module):
@@ -148,13 +151,15 @@ class MixturePrior(nn.Module):
 
     def forward(self, y: Tensor) -> Distribution:
         """Condition vectors (B, Y), which begin with the one-hot vector of the label, to a distribution over (B, Z)."""
-        classes, _ = self.kind
-        given = torch.cat(
-            [y[:, :classes], y.new_full((len(y), 1), 0.5)], 1
-        )  # the last column is the largest if no label is given
-        row = given.argmax(1)
+        row = self.rows(y)
         parts = MultivariateNormal(self.means[row], scale_tril=self.scales[row], validate_args=False)
         return MixtureSameFamily(Categorical(self.weights[row], validate_args=False), parts, validate_args=False)
+
+    def rows(self, y: Tensor) -> Tensor:
+        """The row of the tables for each condition vector, int64 (B,)."""
+        classes, _ = self.kind
+        last = torch.full_like(y[:, :1], 0.5) if classes else y.new_zeros(y.shape[0], 1)
+        return torch.cat([y[:, :classes], last], 1).argmax(1)  # the last one is the largest if no label is given
 
 
 PRIORS: dict[str, type[Prior]] = {"standard": StandardPrior, "gaussian": GaussianPrior, "flow": FlowPrior}

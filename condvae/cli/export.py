@@ -1,0 +1,54 @@
+"""export: a model in a form that other programs can use."""
+
+from argparse import ArgumentParser, Namespace
+
+from condvae.cli.options import Command, add_out, add_run
+from condvae.errors import ConfigError, require_extra
+
+TORCH = "torch"
+FORMS = ("onnx", TORCH)
+
+
+def _export_options(parser: ArgumentParser) -> None:
+    add_run(parser)
+    parser.add_argument("--to", required=True, choices=FORMS, help="onnx, or torch for torch.export programs (.pt2)")
+    add_out(parser, "a file ending in .onnx for all graphs in one, or a new folder for a file for each", required=True)
+    pixels = "type of images: float32 from 0 to 1, or uint8 from 0 to 255 (default: %(default)s)"
+    parser.add_argument("--pixels", default="float32", metavar="TYPE", help=pixels)
+    precision = "float32, float16 or int8 (default: %(default)s); only for onnx"
+    parser.add_argument("--precision", default="float32", metavar="TYPE", help=precision)
+    parser.add_argument("--license", metavar="NAME", help="licence of the weights, to be written into the files")
+
+
+def export(arguments: Namespace) -> None:
+    """Export a model to ONNX, or to programs of torch.export.
+
+    The graphs are decode (latent vectors to images), encode (images to latent vectors) and, if the run was evaluated,
+    draw (noise to images, with latent vectors from the mixture). Batch sizes are dynamic, and each condition is an
+    input. The exported graphs are run and compared with the model, and are only kept if they agree. A reduced
+    --precision is measured instead.
+
+    Example: condvae export runs/photos --to onnx --out photos.onnx
+    """
+    if arguments.to == TORCH:
+        from condvae.export.programs import export_programs
+
+        if arguments.precision != "float32" or arguments.license:
+            raise ConfigError("--precision and --license are only for --to onnx. Leave them out.")
+        exported = export_programs(arguments.run_folder, arguments.out, pixels=arguments.pixels)
+    else:
+        require_extra("onnx", "Exporting to ONNX")
+        from condvae.export.onnx import export_onnx
+
+        names = {"pixels": arguments.pixels, "precision": arguments.precision, "licence": arguments.license}
+        exported = export_onnx(arguments.run_folder, arguments.out, **names)
+    for name, difference in exported.differences.items():
+        print(f"{name}: differs from the model by {difference.largest:.2g} at most, {difference.mean:.2g} on average")
+    if exported.obeyed:
+        before, after = exported.obeyed
+        print(f"Labels obeyed, z from the prior: {before:.1%} before, {after:.1%} after")
+    for path in exported.files:
+        print(f"Written: {path}")
+
+
+COMMANDS = (Command("export", _export_options, export, extras=("report",)),)

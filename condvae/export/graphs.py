@@ -1,0 +1,153 @@
+"""What is exported of a model: modules from named tensors to tensors, without distributions and chance.
+
+Each condition is an input of its own: int64 (B,) for the number of a class, -1 where it is not given; float32 (B,) for
+a number, NaN where it is not given. Latent vectors are in standard coordinates (see `condvae.model.priors`).
+"""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from condvae.model.cvae import CVAE
+from condvae.model.priors import MixturePrior
+
+Tensors = dict[str, Tensor]
+NOT_GIVEN = -1  # the number of a class that is not given
+
+
+class Graph(nn.Module, ABC):
+    """A function of a model.
+
+    Args:
+        model: the model, in evaluation mode, on the CPU.
+        integers: whether images are uint8 from 0 to 255. Otherwise they are floats from 0 to 1.
+
+    Attributes:
+        name: what it is called.
+        text: what it does, in a sentence.
+        outputs: the names of what it returns.
+    """
+
+    name: ClassVar[str]
+    text: ClassVar[str]
+    outputs: ClassVar[tuple[str, ...]]
+
+    def __init__(self, model: CVAE, integers: bool = False) -> None:
+        super().__init__()
+        self.model, self.integers = model, integers
+
+    @property
+    def condition_names(self) -> tuple[str, ...]:
+        """The names of the conditions, which are inputs."""
+        return tuple(variable.name for variable in self.model.conditions.variables)
+
+    @abstractmethod
+    def own_inputs(self, count: int) -> Tensors:
+        """Examples of the inputs beside the conditions, for a batch of `count`, drawn at random."""
+
+    @abstractmethod
+    def compute(self, given: Tensors, y: Tensor) -> tuple[Tensor, ...]:
+        """The outputs, from the inputs and condition vectors (B, Y)."""
+
+    def inputs(self, count: int) -> Tensors:
+        """Examples of all inputs, for a batch of `count`, drawn at random."""
+        found = self.own_inputs(count)
+        for variable in self.model.conditions.variables:
+            if variable.classes:
+                found[variable.name] = torch.randint(len(variable.classes), (count,))
+            else:
+                found[variable.name] = variable.mean + variable.sd * torch.randn(count)
+        return found
+
+    def program(self, count: int) -> torch.export.ExportedProgram:
+        """The graph as a program of torch.export, traced with a batch of `count`, for batches of any size."""
+        inputs = self.inputs(count)
+        dynamic = {"given": {name: {0: torch.export.Dim.DYNAMIC} for name in inputs}}
+        with torch.no_grad():
+            return torch.export.export(self.eval(), (), {"given": inputs}, dynamic_shapes=dynamic, strict=False)
+
+    def forward(self, given: Tensors) -> tuple[Tensor, ...]:
+        """Inputs by name to the outputs."""
+        columns = []
+        for variable in self.model.conditions.variables:
+            column = given[variable.name].float()
+            columns.append(column.masked_fill(column < 0, torch.nan) if variable.classes else column)
+        first = next(iter(given.values()))
+        rows = torch.stack(columns, 1) if columns else first.flatten(1)[:, :0].float()
+        return self.compute(given, self.model.conditions(rows))
+
+    def decoded(self, z: Tensor, y: Tensor) -> Tensor:
+        """Images at latent vectors in standard coordinates."""
+        images: Tensor = self.model.likelihood(self.model.prior.from_standard(z, y), y).mean
+        return (images * 255).round().to(torch.uint8) if self.integers else images
+
+
+class Decode(Graph):
+    name = "decode"
+    text = "Latent vectors z and conditions to images. With z drawn from N(0, I), it draws from the prior."
+    outputs = ("images",)
+
+    def own_inputs(self, count: int) -> Tensors:
+        return {"z": torch.randn(count, self.model.config.latent)}
+
+    def compute(self, given: Tensors, y: Tensor) -> tuple[Tensor, ...]:
+        return (self.decoded(given["z"], y),)
+
+
+class Encode(Graph):
+    name = "encode"
+    text = "Images and conditions to the mean and the standard deviation of q(z|x,y)."
+    outputs = ("mean", "stddev")
+
+    def own_inputs(self, count: int) -> Tensors:
+        images = torch.rand(count, *self.model.schema.shape)
+        return {"images": (images * 255).round().to(torch.uint8) if self.integers else images}
+
+    def compute(self, given: Tensors, y: Tensor) -> tuple[Tensor, ...]:
+        images = given["images"].float() / 255 if self.integers else given["images"]
+        mean, deviation = self.model.prior.moments(self.model.posterior(images, y), y)
+        return mean, deviation
+
+
+class Vectors(Graph):
+    """Args:
+    mixture: the mixture that latent vectors are drawn from.
+    """
+
+    name = "vectors"
+    text = (
+        "Noise from N(0, I), numbers from 0 to 1 and conditions to latent vectors from the mixture that was fitted to "
+        "the codes of the training images."
+    )
+    outputs = ("z",)
+
+    def __init__(self, model: CVAE, mixture: MixturePrior, integers: bool = False) -> None:
+        super().__init__(model, integers)
+        self.mixture = mixture
+        self.limits = nn.Buffer(mixture.weights.double().cumsum(1).float()[:, :-1].clone())
+
+    def own_inputs(self, count: int) -> Tensors:
+        return {"noise": torch.randn(count, self.model.config.latent), "uniform": torch.rand(count)}
+
+    def compute(self, given: Tensors, y: Tensor) -> tuple[Tensor, ...]:
+        row = self.mixture.rows(y)
+        component = (given["uniform"].unsqueeze(1) >= self.limits[row]).sum(1)
+        noise = (self.mixture.scales[row, component] @ given["noise"].unsqueeze(2)).squeeze(2)
+        return (self.mixture.means[row, component] + noise,)
+
+
+class Draw(Vectors):
+    name = "draw"
+    text = "Noise from N(0, I), numbers from 0 to 1 and conditions to images, with latent vectors as in `vectors`."
+    outputs = ("images",)
+
+    def compute(self, given: Tensors, y: Tensor) -> tuple[Tensor, ...]:
+        return (self.decoded(super().compute(given, y)[0], y),)
+
+
+def graphs_of(model: CVAE, mixture: MixturePrior | None, integers: bool = False) -> list[Graph]:
+    """What is exported of a model. There is nothing to draw from the mixture if there is no mixture."""
+    found: list[Graph] = [Decode(model, integers), Encode(model, integers)]
+    return found if mixture is None else [*found, Draw(model, mixture, integers)]

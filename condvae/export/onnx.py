@@ -1,0 +1,157 @@
+"""A model as ONNX graphs, which are compared with it in onnxruntime before they are kept."""
+
+import json
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from onnx import GraphProto, ModelProto, TensorProto, helper, save_model
+
+from condvae.evaluation.study import Study
+from condvae.export.comparison import PIXELS, Exported, compared, require_possible
+from condvae.export.graphs import Decode, Encode, Graph, Vectors, graphs_of
+from condvae.export.precision import FULL, PRECISIONS, labels_obeyed, reduce
+from condvae.export.protos import chained, model_of, prefixed, side_by_side
+from condvae.export.runtime import runner, session_of
+from condvae.files import sha256, storing
+from condvae.inference.mixture import mixture_if_any
+from condvae.model.cvae import CVAE
+from condvae.model.priors import MixturePrior
+from condvae.plain import plain
+from condvae.progress import progress
+from condvae.run import Run
+
+OPSET = 20
+EXAMPLE = 3  # images in the batch that is traced; its size stays open
+ENDING = ".onnx"
+
+
+def export_onnx(
+    run: Run | Path | str, out: Path, *, pixels: str = PIXELS[0], precision: str = FULL, licence: str | None = None
+) -> Exported:
+    """Export a model as ONNX graphs: decode, encode, and draw if the run has a mixture.
+
+    Batch sizes are dynamic. Each condition is an input by its name. The graphs run in onnxruntime, are compared with
+    the model, and are only kept if they agree.
+
+    Args:
+        run: a finished run, its folder, its address on the Hub, or "pretrained".
+        out: a file ending in .onnx for all graphs in one, whose inputs and outputs have the name of their graph before
+            their own, such as decode.z; or a new folder for a file for each graph.
+        pixels: the type of images: float32 from 0 to 1, or uint8 from 0 to 255.
+        precision: float32, float16, or int8 (weights of dense layers and convolutions as bytes). A reduced precision is
+            measured, and any difference is accepted.
+        licence: the licence of the weights, which is written into the files.
+
+    Raises:
+        ExportError: a graph differs from the model.
+        InputError: there is no such type of images, or no such precision.
+        RunError: the run is unfinished or damaged, or `out` exists.
+        StorageError: the files cannot be written.
+    """
+    require_possible(out, pixels=(pixels, PIXELS), precision=(precision, PRECISIONS))
+    study, is_file = Study(run), out.suffix == ENDING
+    mixture, integers = mixture_if_any(study.run), pixels == PIXELS[1]
+    graphs = graphs_of(study.model, mixture, integers)
+    protos = traced(study.model, mixture, integers)
+    about = metadata(study.run, graphs, licence) | {"precision": precision}
+    with tempfile.TemporaryDirectory() as temporary:
+        names = [out.name] if is_file else [f"{graph.name}{ENDING}" for graph in graphs]
+        files = [Path(temporary) / name for name in names]
+        contents = [_whole(protos, graphs)] if is_file else [proto.graph for proto in protos]
+        for path, content in zip(files, contents, strict=True):
+            save_model(model_of(content, protos[0], about), path)
+            reduce(path, precision)
+        differences = {}
+        for number, graph in enumerate(graphs):
+            session = session_of(files[0 if is_file else number])
+            run_graph = runner(session, graph.outputs, f"{graph.name}." if is_file else "")
+            differences[graph.name] = compared(graph, run_graph, strict=precision == FULL)
+            if precision != FULL and number == 0:
+                obeyed = labels_obeyed(study, graph, run_graph)
+        with storing(out):
+            if not is_file:
+                out.mkdir()
+            places = [out if is_file else out / name for name in names]
+            for path, place in zip(files, places, strict=True):
+                shutil.copyfile(path, place)
+    return Exported(tuple(places), differences, None if precision == FULL else obeyed)
+
+
+def traced(model: CVAE, mixture: MixturePrior | None, integers: bool) -> list[ModelProto]:
+    """A model for each graph of `graphs_of`. `draw` is `decode` after the graph that draws latent vectors."""
+    parts: list[Graph] = [Decode(model, integers), Encode(model, integers)]
+    parts += [] if mixture is None else [Vectors(model, mixture, integers)]
+    with progress("Exporting", len(parts), "graphs") as advance:
+        protos = []
+        for graph in parts:
+            protos.append(_proto(graph.eval()))
+            advance(1)
+    if mixture is not None:
+        protos.append(model_of(chained(protos.pop().graph, protos[0].graph, "z"), protos[0], {}))
+    return protos
+
+
+def metadata(run: Run, graphs: list[Graph], licence: str | None) -> dict[str, str]:
+    """What a file says of itself, as texts by name."""
+    model = graphs[0].model
+    return {
+        "condvae_version": version("condvae"),
+        "schema": json.dumps(plain(model.schema)),
+        "config": json.dumps(plain(model.config)),
+        "classes": json.dumps(model.conditions.classes),
+        "graphs": json.dumps({graph.name: graph.text for graph in graphs}),
+        "pixels": PIXELS[graphs[0].integers],
+        "license": licence or "",
+        "weights_sha256": sha256(run.weights),
+        "resize": run.resize or "",
+    }
+
+
+def _whole(protos: list[ModelProto], graphs: list[Graph]) -> GraphProto:
+    """All graphs in one. Each input has a default, so that a runtime can be asked for some outputs alone."""
+    whole = side_by_side(prefixed(proto.graph, f"{graph.name}.") for proto, graph in zip(protos, graphs, strict=True))
+    examples = {f"{graph.name}.{name}": one for graph in graphs for name, one in graph.inputs(1).items()}
+    for name, one in examples.items():
+        values = torch.zeros_like(one).numpy()
+        kind = helper.np_dtype_to_tensor_dtype(values.dtype)
+        whole.initializer.append(TensorProto(name=name, data_type=kind, dims=values.shape, raw_data=values.tobytes()))
+    return whole
+
+
+def _proto(graph: Graph) -> ModelProto:
+    inputs = graph.inputs(EXAMPLE)
+    with _quiet(), torch.no_grad():
+        exported = torch.onnx.export(
+            graph.program(EXAMPLE),
+            (),
+            kwargs={"given": inputs},
+            input_names=list(inputs),
+            output_names=list(graph.outputs),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert exported is not None  # it is only without dynamo
+    proto: ModelProto = exported.model_proto
+    return proto
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter warns of its own internals."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
