@@ -6,13 +6,12 @@ continues with what is there.
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any, NamedTuple
 
 import torch
@@ -30,12 +29,13 @@ from condvae.run import Run
 from condvae.seeds import seeded
 from condvae.training.fit import fit, resume
 from condvae.training.styles import SHARED
+from scripts.choose_criteria import Trial, least_error, most_probable, nearest, shared, shared_at_least_error
 from scripts.quality import settings as settings_of
+from scripts.quality_cells import over_seeds, table
 
 RUNS, RESULTS, PAGE = Path("runs/choices"), Path("docs/quality/choices.json"), Path("docs/choices.md")
 HELD_OUT = 5000
 IMAGES, SAMPLES = 2000, 50  # held-out images, and importance samples for each
-MARGIN = 0.5  # nats that a better distance or a shared style may cost
 FIGURES = ("mse", "nll", "frechet", *SHARED)
 
 
@@ -46,45 +46,42 @@ class Comparison(NamedTuple):
         name: of the recipe, as in scripts/quality.py.
         epochs: of each trial.
         seeds: how many.
-        criterion: how the choice is made, in a sentence.
-        trials: the changed settings, by dotted names.
+        criterion: how the choice is made.
+        trials: the changed settings, by dotted names. The recipe has those of one of them.
     """
 
     name: str
     epochs: int
     seeds: int
-    criterion: str
+    criterion: Callable[[list[Trial]], int]
     trials: tuple[Mapping[str, Any], ...]
 
 
-LEAST_ERROR = "the least squared error of held-out images"
-NEAREST = f"the least Frechet distance, among trials within {MARGIN} nats of the least -log p(x|y)"
-MOST_PROBABLE = "the least -log p(x|y)"
-SHARING = f"the least weight with a correlation of 0.75 in each measure, within {MARGIN} nats of the least -log p(x|y)"
-SHARING_GREY = "the least weight with a correlation of 0.75 in each measure, within 1% of the least squared error"
+def weights(*values: float) -> tuple[Mapping[str, Any], ...]:
+    return tuple({"training.shared_style": value} for value in values)
+
+
 ALONE = {"training.shared_style": 0.0}
 MUON, ADAM = {"training.optimizer": "muon", **ALONE}, {"training.optimizer": "adam", **ALONE}
 COMPARISONS = (
-    Comparison("fast", 2, 5, LEAST_ERROR, (
+    Comparison("fast", 2, 3, least_error, (
         MUON, ADAM, *({**MUON, name: value} for name, value in (
             ("training.muon_learning_rate", 0.05), ("training.muon_learning_rate", 0.2),
             ("training.learning_rate", 3e-3), ("training.learning_rate", 1.5e-2), ("training.start_at_mean", False),
             ("training.adam_betas", [0.9, 0.999]),
         )),
     )),
-    Comparison("fast", 2, 5, SHARING_GREY, tuple(
-        {"training.shared_style": weight} for weight in (0.0, 1e-4, 3e-4, 1e-3)
+    Comparison("fast", 2, 3, shared_at_least_error, weights(0.0, 1e-4, 3e-4, 1e-3)),
+    Comparison("plane", 3, 1, shared, weights(0.0, 0.3, 1.0, 3.0)),
+    Comparison("plane-gaussian", 3, 1, shared, weights(0.0, 1.0, 3.0)),
+    Comparison("conv", 3, 1, shared, weights(0.0, 0.3, 1.0)),
+    Comparison("attributes", 3, 1, shared, weights(0.0, 1.0)),
+    Comparison("conv", 3, 2, nearest, (
+        *({**MUON, "training.beta": beta} for beta in (1.0, 0.8, 0.6)),
+        *({**ADAM, "training.beta": beta} for beta in (1.0, 0.8)),
     )),
-    *(Comparison(name, 3, 1, SHARING, tuple({"training.shared_style": weight} for weight in weights))
-      for name, weights in (
-          ("plane", (0.0, 0.3, 1.0, 3.0)), ("plane-gaussian", (0.0, 1.0, 3.0)), ("conv", (0.0, 0.3, 1.0)),
-          ("attributes", (0.0, 1.0)),
-      )),
-    Comparison("conv", 3, 2, NEAREST, tuple(
-        {**optimizer, "training.beta": beta} for optimizer in (ADAM, MUON) for beta in (1.0, 0.8, 0.6)
-    )),
-    Comparison("best", 3, 1, MOST_PROBABLE, tuple(
-        {**optimizer, "training.beta": beta} for optimizer in (ADAM, MUON) for beta in (1.0, 0.8)
+    Comparison("best", 3, 1, most_probable, (
+        *({**MUON, "training.beta": beta} for beta in (1.0, 0.8)), {**ADAM, "training.beta": 1.0},
     )),
 )  # fmt: skip
 
@@ -100,13 +97,14 @@ class HeldOut(Study):
 
 
 def main(names: list[str]) -> None:
+    """Measure what is missing, and write the page."""
     for comparison in COMPARISONS:
         for trial in comparison.trials:
             for seed in range(comparison.seeds):
                 if not names or comparison.name in names:
                     measure(comparison, trial, seed)
     PAGE.write_text("\n".join(page()), "utf-8")
-    print(PAGE.read_text("utf-8"))
+    print(f"Written: {PAGE}")
 
 
 def changed(comparison: Comparison, trial: Mapping[str, Any], seed: int) -> Config:
@@ -156,35 +154,51 @@ def results() -> list[dict[str, Any]]:
     return json.loads(RESULTS.read_text("utf-8")) if RESULTS.is_file() else []
 
 
+def chosen(comparison: Comparison) -> int | None:
+    """The number of the trial that the criterion chooses. None if not all of them are measured."""
+    found = [own for own in (measured(comparison, trial) for trial in comparison.trials) if own]
+    return comparison.criterion(found) if len(found) == len(comparison.trials) else None
+
+
+def measured(comparison: Comparison, trial: Mapping[str, Any]) -> Trial:
+    """The figures of a trial, a list of one value for each seed. Empty if no seed is measured."""
+    wanted = [changed(comparison, trial, seed).to_dict() for seed in range(comparison.seeds)]
+    own = [one for one in results() if one["config"] in wanted]
+    return {key: values for key in FIGURES if (values := [one[key] for one in own if key in one])}
+
+
 def page() -> list[str]:
-    known, lines = results(), ["# How the settings of the recipes were chosen", "", INTRODUCTION]
+    """The lines of the page."""
+    lines = ["# How the settings of the recipes were chosen", "", INTRODUCTION]
     for comparison in COMPARISONS:
-        rows = []
-        for trial in comparison.trials:
-            wanted = [changed(comparison, trial, seed).to_dict() for seed in range(comparison.seeds)]
-            own = [one for one in known if one["config"] in wanted]
-            if own:
-                text = ", ".join(f"`{name}: {value}`" for name, value in trial.items()) or "as in the recipe"
-                cells = [spread([one[key] for one in own if key in one]) for key in FIGURES]
-                rows.append(f"| {text} | {len(own)} | {' | '.join(cells)} |")
-        lines += ["", f"## `{comparison.name}`: {comparison.criterion}", "", f"Epochs: {comparison.epochs}."]
-        lines += ["", f"| settings | seeds | {' | '.join(TITLES)} |", "|---" * (2 + len(TITLES)) + "|", *rows]
+        rows, best = [], chosen(comparison)
+        for number, trial in enumerate(comparison.trials):
+            found = measured(comparison, trial)
+            if found:
+                text = ", ".join(f"`{name.partition('.')[2]}: {value}`" for name, value in trial.items())
+                cells = [spread(found.get(key, [])) for key in FIGURES]
+                rows.append([text, *cells, "yes" if number == best else ""])
+        seeds = f"{comparison.seeds} seed{'s' if comparison.seeds > 1 else ''}"
+        lines += ["", f"## `{comparison.name}`: {comparison.criterion.__doc__}", ""]
+        lines += [f"{comparison.epochs} epochs, {seeds}." + ("" if best is not None else " Not all are measured yet.")]
+        lines += ["", *table(["settings", *TITLES, "chosen"], rows)]
     return [*lines, ""]
 
 
 def spread(values: list[float]) -> str:
     """The mean of the seeds ± their standard deviation."""
-    if not values:
-        return "-"
-    return f"{mean(values):.4g}" + (f" ± {stdev(values):.2g}" if len(values) > 1 else "")
+    return over_seeds(values) if values else "-"
 
 
 TITLES = ("squared error", "-log p(x\\|y)", "Frechet distance", *(f"{name} shared" for name in SHARED))
 INTRODUCTION = f"""This page is written by `python -m scripts.choose`. Each trial is trained on the training images
-without {HELD_OUT:,} of them, for fewer epochs than the recipe, and measured on those {HELD_OUT:,}. No test image is
-used. The recipes have the settings that the criterion in each heading chooses. -log p(x|y) is by {SAMPLES} importance
-samples for {IMAGES:,} images. The Frechet distance is of decoder means with z from the prior. A style is shared if it
-correlates between labels at the same z. A cell has the mean over seeds ± the standard deviation over seeds."""
+without {HELD_OUT:,} of them, and measured on those {HELD_OUT:,}. No test image is used. Trials have fewer epochs than
+the recipe, except for `fast`. The recipes have the settings that the criterion in each heading chooses, and a test
+compares them. `attributes` has the optimizer and the weight of the KL term of `conv`.
+
+-log p(x|y) is by {SAMPLES} importance samples for {IMAGES:,} images. The Frechet distance is of decoder means with z
+from the prior. A style is shared if it correlates between labels at the same z. A cell has the mean over seeds ± the
+standard deviation over seeds."""
 
 
 if __name__ == "__main__":

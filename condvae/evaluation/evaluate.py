@@ -14,7 +14,7 @@ from condvae.files import sha256, write_text
 from condvae.plain import plain, restored
 from condvae.progress import announce
 
-EDITION = 3  # increase it when a change gives other figures for the same model
+EDITION = 4  # increase it when a change gives other figures for the same model
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,7 @@
 """The page of results: only results of the recipes as they are now, with their spread."""
 
-import importlib.util
-import json
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -12,58 +10,51 @@ from condvae.evaluation.measurement import Measurement
 from condvae.evaluation.parts.reconstruction import Reconstruction
 from condvae.plain import plain
 from condvae.run import Run
+from scripts import quality
+from scripts.quality_cells import at, spread
+from scripts.quality_page import page
+from scripts.quality_rows import readme_rows, texts
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "quality.py"
-
-
-def loaded() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("quality", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def quality(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script, with results in a folder of its own."""
-    module = loaded()
-    monkeypatch.setattr(module, "RESULTS", tmp_path)
-    return module
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for results of the test."""
+    monkeypatch.setattr(quality, "RESULTS", tmp_path)
+    (tmp_path / "before.json").write_text('{"plane-gaussian": {"reconstruction/mse": [0.031, 0.033]}}')
+    return tmp_path
 
 
-def test_the_page_has_each_result_and_what_it_must_reach(quality: ModuleType) -> None:
-    assert quality.page()[-2] == "No recipe has been measured with its present settings."
-    for seed, mse in ((0, 0.028), (1, 0.030), (2, 0.5)):
+def test_the_page_has_each_result_and_what_it_must_reach(folder: Path) -> None:
+    assert page(quality.known_results())[-2] == "No recipe has been measured with its present settings."
+    for name, seed, mse in (("plane-gaussian", 0, 0.028), ("plane-gaussian", 1, 0.030), ("conv", 0, 0.5)):
         figure = Measurement(mse, 0.0001, 10_000, "Of test images.")
         found = plain(Evaluation("digest", parts={"reconstruction": Reconstruction(figure, figure, None)}))
-        config = quality.settings("plane-gaussian", seed).to_dict()
-        if seed == 2:
+        config = quality.settings(name, seed).to_dict()
+        if name == "conv":
             config["training"]["batch_size"] = 7
-        (quality.RESULTS / f"plane-gaussian-{seed}.json").write_text(
-            json.dumps({"config": config, "frechet": None, "unlabelled": None, "minutes": {"value": 5.0}, **found})
-        )
-    page = "\n".join(quality.page())
-    row = "| `plane-gaussian` | reconstruction MSE | ≤ 0.0295 | 0.029 ± 0.0014 (0.0001) | 0.028, 0.03 | 1 of 2 |"
-    assert row in page, "the third is of other settings"
-    assert "- test MSE (n = 10,000): Of test images." in page
-    assert "| `conv` |" not in page
+        quality.write(f"{name}-{seed}", {"config": config, **found})
+    text = "\n".join(page(quality.known_results()))
+    row = "| `plane-gaussian` | reconstruction, squared error | ≤ 0.0295 | 0.029 ± 0.001 (0.0001) | 0.028, 0.03 |"
+    assert f"{row} 1 of 2 |" in text
+    assert "- squared error (n = 10,000): Of test images." in text
+    assert "| reconstruction, mse | 0.032 ± 0.001 → 0.029 ± 0.001 |" in text
+    assert "| `conv` |" not in text, "it has other settings"
 
 
-def test_results_by_older_protocols_do_not_count(quality: ModuleType) -> None:
+def test_results_by_older_protocols_do_not_count(folder: Path) -> None:
     found = {**plain(Evaluation("digest")), "config": quality.settings("conv", 0).to_dict()}
-    path = quality.RESULTS / "conv-0.json"
-    path.write_text(json.dumps(found))
+    quality.write("conv-0", found)
     assert quality.load("conv", 0)
-    path.write_text(json.dumps({**found, "edition": EDITION - 1}))
+    quality.write("conv-0", {**found, "edition": EDITION - 1})
     assert quality.load("conv", 0) is None
 
 
 @pytest.mark.parametrize(
     ("samples", "prior", "usual"), [("5,000", "prior", True), ("5", "prior", False), ("5,000", "mixture", False)]
 )
-def test_an_evaluation_with_another_protocol_is_refused(
-    quality: ModuleType, tmp_path: Path, samples: str, prior: str, usual: bool
-) -> None:
+def test_an_evaluation_with_another_protocol_is_refused(tmp_path: Path, samples: str, prior: str, usual: bool) -> None:
     how = f"Probability. All test images. 5 importance samples for 9 images, and {samples} importance samples for 3."
     likelihood = {"nll": {"protocol": how}}
     found = {"parts": {"classifier_score": {"prior": prior}, "likelihood": likelihood}}
@@ -74,9 +65,42 @@ def test_an_evaluation_with_another_protocol_is_refused(
             quality.require_usual(Run(tmp_path), found)
 
 
+def figure(value: float, count: int = 9) -> dict[str, Any]:
+    return {"value": value, "error": 0.04, "count": count}
+
+
+def test_figures_are_found_by_their_places() -> None:
+    sets = [
+        {"prior": "prior", "mode": mode, "conditions": "given", "accuracy": figure(1)} for mode in ("mean", "sample")
+    ]
+    sets[1]["accuracy"] = figure(2)
+    result = {"parts": {"realism": sets, "likelihood": {"nll_by_class": [None, figure(3)]}}}
+    assert at(result, "realism/prior sample given/accuracy")["value"] == 2
+    assert at(result, "realism/mixture sample given/accuracy") is None
+    assert at(result, "likelihood/nll_by_class/1")["value"] == 3
+    assert at(result, "likelihood/nll_by_class/2") is None
+    assert at(result, "styles/agreement/slant/correlation") is None
+
+
+def test_a_cell_has_the_seeds_and_the_error_of_one() -> None:
+    assert spread([]) == "-"
+    assert spread([figure(1.5)]) == "1.5 (0.04)"
+    assert spread([figure(1), figure(2)]) == "1.5 ± 0.7 (0.04)"
+    assert spread([figure(16, count=1)]) == "16", "a single item has no error"
+
+
 def test_the_page_is_what_the_results_say(monkeypatch: pytest.MonkeyPatch) -> None:
     """All results in docs/quality have the present layout and settings."""
-    monkeypatch.chdir(SCRIPT.parents[1])
-    module = loaded()
-    assert all(module.load(name, seed) for name in module.GOALS for seed in module.SEEDS)
-    assert "\n".join(module.page()) == module.PAGE.read_text("utf-8")
+    monkeypatch.chdir(ROOT)
+    results = quality.known_results()
+    files = {path.stem for path in quality.RESULTS.glob("*-?.json")}
+    assert files == {f"{name}-{seed}" for name in results.known for seed in range(len(results.known[name]))}
+    assert "\n".join(page(results)) == quality.PAGE.read_text("utf-8")
+
+
+def test_readmes_and_recipes_say_what_the_results_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    results = quality.known_results()
+    for path, text in texts(results).items():
+        assert text == path.read_text("utf-8"), path
+    assert all(row in Path("README.md").read_text("utf-8") for row in readme_rows(results))

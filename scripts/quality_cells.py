@@ -1,0 +1,77 @@
+"""Figures of results by their places, and cells of tables."""
+
+from statistics import mean, stdev
+from typing import Any
+
+JUDGED, RANDOM = "features of the judge", "random features"
+# which fields tell the elements of a list apart
+KEYS = {
+    "realism": ("prior", "mode", "conditions"),
+    "compared": ("features",),
+    "agreement": ("style",),
+    "control": ("name",),
+    "by_distance": ("distance",),
+    "generated": ("images",),
+    "controls": ("images",),
+}
+Result = dict[str, Any]
+
+
+def at(result: Result, place: str) -> Any:
+    """A figure of a result by its place, such as "accuracy/prior" or "styles/agreement/slant/correlation".
+
+    A step into a list is a number, or the fields that tell its elements apart, with spaces in between. None if the
+    result has no such figure.
+    """
+    found: Any = result["parts"]
+    before = ""
+    for step in place.split("/"):
+        if isinstance(found, dict):
+            found = found.get(step)
+        elif found and step.isdecimal():
+            found = found[int(step)] if int(step) < len(found) else None
+        elif found:
+            keys = KEYS[before]
+            found = next((one for one in found if " ".join(one[key] for key in keys) == step), None)
+        before = step
+    return found
+
+
+def compared(way: str, figure: str, features: str = JUDGED) -> str:
+    """The place of a figure that compares images, drawn in one way, with test images."""
+    return f"realism/{way}/compared/{features}/{figure}"
+
+
+def shared(style: str) -> str:
+    """The place of the agreement of labels in a measure of style."""
+    return f"styles/agreement/{style}/correlation"
+
+
+def figures(versions: list[Result], place: str) -> list[Result]:
+    """The figure of each seed that has it."""
+    return [figure for figure in (at(one, place) for one in versions) if figure]
+
+
+def spread(found: list[Result]) -> str:
+    """The mean of seeds ± their standard deviation, and in brackets the standard error of one of them."""
+    if not found:
+        return "-"
+    values, errors = ([figure[key] for figure in found] for key in ("value", "error"))
+    known = found[0]["count"] > 1
+    return over_seeds(values) + (f" ({mean(errors):.1g})" if known else "")
+
+
+def over_seeds(values: list[float]) -> str:
+    """The mean of seeds ± their standard deviation."""
+    return f"{mean(values):.4g}" + (f" ± {stdev(values):.1g}" if len(values) > 1 else "")
+
+
+def mean_of(versions: list[Result], place: str) -> float | None:
+    """The mean of seeds. None if none has the figure."""
+    values = [figure["value"] for figure in figures(versions, place)]
+    return mean(values) if values else None
+
+
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """The lines of a table."""
+    return ["| " + " | ".join(head) + " |", "|---" * len(head) + "|", *("| " + " | ".join(row) + " |" for row in rows)]
