@@ -4,6 +4,7 @@ from benchmarks import (
     augmentation,
     decoding,
     explorer,
+    exported,
     large,
     packing,
     profile,
@@ -18,7 +19,7 @@ from benchmarks.harness import arguments
 
 def main() -> None:
     out = str(arguments(__doc__, None).out)
-    quick = (startup, decoding, packing, training, profile, tried, scaling)
+    quick = (startup, exported, decoding, packing, training, profile, tried, scaling)
     for benchmark in (*quick, large, quality, explorer, augmentation):
         benchmark.main(["--out", out])
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from condvae.evaluation.evaluate import Evaluation as Evaluation
     from condvae.evaluation.study import Study as Study
     from condvae.explorer.latent_map import LatentMap as LatentMap
+    from condvae.inference.loading import load as load
     from condvae.inference.mixture import load_mixture as load_mixture
     from condvae.inference.operations import encode as encode
     from condvae.inference.operations import generate as generate
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from condvae.inference.operations import reconstruct as reconstruct
     from condvae.inference.operations import restyle as restyle
     from condvae.model.cvae import CVAE as CVAE
-    from condvae.model.saving import load as load
     from condvae.recipe import load_recipe as load_recipe
     from condvae.report.plots import grids as grids
     from condvae.report.plots import save_figure as save_figure
@@ -58,7 +58,7 @@ _HOMES = {
     "generate": "inference.operations",
     "grids": "report.plots",
     "interpolate": "inference.operations",
-    "load": "model.saving",
+    "load": "inference.loading",
     "load_data": "data.sources",
     "load_mixture": "inference.mixture",
     "load_recipe": "recipe",

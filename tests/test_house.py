@@ -30,7 +30,7 @@ HOMES = {
     "huggingface_hub": {"export", "hub"},
     "matplotlib": {"report"},
     "onnx": {"export"},
-    "onnxruntime": {"export"},
+    "onnxruntime": {"export", "inference"},
     "pydantic": {"explorer"},
     "sklearn": {"data", "inference", "evaluation", "report"},
     "torchmetrics": {"evaluation"},

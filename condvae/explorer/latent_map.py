@@ -15,7 +15,8 @@ from condvae.evaluation.study import Study
 from condvae.explorer.limits import LIMITS
 from condvae.explorer.planes import Plane, plane_of_axes, principal_plane
 from condvae.inference.batched import decode, draw, encode_moments
-from condvae.inference.inputs import Attributes, as_conditions
+from condvae.inference.inputs import Attributes
+from condvae.inference.tensors import as_conditions
 from condvae.model.distributions import divergence
 from condvae.seeds import shuffled
 

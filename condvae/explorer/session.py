@@ -26,8 +26,9 @@ from condvae.explorer.schemas import Decode, Encode, Generate, Nearest, Overlay,
 from condvae.images import unit
 from condvae.inference.batched import MIXTURE, decode, draw_pixels, encode_moments
 from condvae.inference.drawing import Drawing
-from condvae.inference.inputs import Attributes, Label, as_conditions, as_vectors, conditions_of, with_changes
+from condvae.inference.inputs import Attributes, Label
 from condvae.inference.operations import interpolate
+from condvae.inference.tensors import as_conditions, as_vectors, conditions_of, with_changes
 from condvae.run import PRETRAINED
 
 EXAMPLES = 500  # training images from which is learned how objects lie in their frame

@@ -28,11 +28,13 @@ class Graph(nn.Module, ABC):
         name: what it is called.
         text: what it does, in a sentence.
         outputs: the names of what it returns.
+        conditional: whether the conditions are inputs.
     """
 
     name: ClassVar[str]
     text: ClassVar[str]
     outputs: ClassVar[tuple[str, ...]]
+    conditional: ClassVar[bool] = True
 
     def __init__(self, model: CVAE, integers: bool = False) -> None:
         super().__init__()
@@ -41,20 +43,20 @@ class Graph(nn.Module, ABC):
     @property
     def condition_names(self) -> tuple[str, ...]:
         """The names of the conditions, which are inputs."""
-        return tuple(variable.name for variable in self.model.conditions.variables)
+        return tuple(variable.name for variable in self.model.conditions.variables if self.conditional)
 
     @abstractmethod
     def own_inputs(self, count: int) -> Tensors:
         """Examples of the inputs beside the conditions, for a batch of `count`, drawn at random."""
 
     @abstractmethod
-    def compute(self, given: Tensors, y: Tensor) -> tuple[Tensor, ...]:
-        """The outputs, from the inputs and condition vectors (B, Y)."""
+    def forward(self, given: Tensors) -> tuple[Tensor, ...]:
+        """Inputs by name to the outputs."""
 
     def inputs(self, count: int) -> Tensors:
         """Examples of all inputs, for a batch of `count`, drawn at random."""
         found = self.own_inputs(count)
-        for variable in self.model.conditions.variables:
+        for variable in self.model.conditions.variables if self.conditional else ():
             if variable.classes:
                 found[variable.name] = torch.randint(len(variable.classes), (count,))
             else:
@@ -68,15 +70,15 @@ class Graph(nn.Module, ABC):
         with torch.no_grad():
             return torch.export.export(self.eval(), (), {"given": inputs}, dynamic_shapes=dynamic, strict=False)
 
-    def forward(self, given: Tensors) -> tuple[Tensor, ...]:
-        """Inputs by name to the outputs."""
+    def condition_vectors(self, given: Tensors) -> Tensor:
+        """The condition vectors (B, Y) of the inputs."""
         columns = []
         for variable in self.model.conditions.variables:
             column = given[variable.name].float()
             columns.append(column.masked_fill(column < 0, torch.nan) if variable.classes else column)
         first = next(iter(given.values()))
         rows = torch.stack(columns, 1) if columns else first.flatten(1)[:, :0].float()
-        return self.compute(given, self.model.conditions(rows))
+        return self.model.conditions(rows)
 
     def decoded(self, z: Tensor, y: Tensor) -> Tensor:
         """Images at latent vectors in standard coordinates."""
@@ -92,8 +94,8 @@ class Decode(Graph):
     def own_inputs(self, count: int) -> Tensors:
         return {"z": torch.randn(count, self.model.config.latent)}
 
-    def compute(self, given: Tensors, y: Tensor) -> tuple[Tensor, ...]:
-        return (self.decoded(given["z"], y),)
+    def forward(self, given: Tensors) -> tuple[Tensor, ...]:
+        return (self.decoded(given["z"], self.condition_vectors(given)),)
 
 
 class Encode(Graph):
@@ -105,7 +107,8 @@ class Encode(Graph):
         images = torch.rand(count, *self.model.schema.shape)
         return {"images": (images * 255).round().to(torch.uint8) if self.integers else images}
 
-    def compute(self, given: Tensors, y: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, given: Tensors) -> tuple[Tensor, ...]:
+        y = self.condition_vectors(given)
         images = given["images"].float() / 255 if self.integers else given["images"]
         mean, deviation = self.model.prior.moments(self.model.posterior(images, y), y)
         return mean, deviation
@@ -131,11 +134,16 @@ class Vectors(Graph):
     def own_inputs(self, count: int) -> Tensors:
         return {"noise": torch.randn(count, self.model.config.latent), "uniform": torch.rand(count)}
 
-    def compute(self, given: Tensors, y: Tensor) -> tuple[Tensor, ...]:
-        row = self.mixture.rows(y)
+    def forward(self, given: Tensors) -> tuple[Tensor, ...]:
+        return (self.drawn(given),)
+
+    def drawn(self, given: Tensors) -> Tensor:
+        """Latent vectors from the mixture."""
+        row = self.mixture.rows(self.condition_vectors(given))
         component = (given["uniform"].unsqueeze(1) >= self.limits[row]).sum(1)
         noise = (self.mixture.scales[row, component] @ given["noise"].unsqueeze(2)).squeeze(2)
-        return (self.mixture.means[row, component] + noise,)
+        found: Tensor = self.mixture.means[row, component] + noise
+        return found
 
 
 class Draw(Vectors):
@@ -143,11 +151,43 @@ class Draw(Vectors):
     text = "Noise from N(0, I), numbers from 0 to 1 and conditions to images, with latent vectors as in `vectors`."
     outputs = ("images",)
 
-    def compute(self, given: Tensors, y: Tensor) -> tuple[Tensor, ...]:
-        return (self.decoded(super().compute(given, y)[0], y),)
+    def forward(self, given: Tensors) -> tuple[Tensor, ...]:
+        return (self.decoded(self.drawn(given), self.condition_vectors(given)),)
+
+
+class Condition(Graph):
+    name = "condition"
+    text = "Conditions to condition vectors y."
+    outputs = ("y",)
+
+    def own_inputs(self, count: int) -> Tensors:
+        return {}
+
+    def forward(self, given: Tensors) -> tuple[Tensor, ...]:
+        return (self.condition_vectors(given),)
+
+
+class Blend(Graph):
+    name = "blend"
+    text = (
+        "Latent vectors z and condition vectors y to images. A y between those of two labels draws an image in between."
+    )
+    outputs = ("images",)
+    conditional = False
+
+    def own_inputs(self, count: int) -> Tensors:
+        y = torch.rand(count, self.model.conditions.width)
+        return {"z": torch.randn(count, self.model.config.latent), "y": y / y.sum(1, keepdim=True).clamp(min=1)}
+
+    def forward(self, given: Tensors) -> tuple[Tensor, ...]:
+        return (self.decoded(given["z"], given["y"]),)
 
 
 def graphs_of(model: CVAE, mixture: MixturePrior | None, integers: bool = False) -> list[Graph]:
-    """What is exported of a model. There is nothing to draw from the mixture if there is no mixture."""
+    """What is exported of a model.
+
+    There is nothing to draw from the mixture if there is no mixture, and nothing to blend if there are no conditions.
+    """
     found: list[Graph] = [Decode(model, integers), Encode(model, integers)]
-    return found if mixture is None else [*found, Draw(model, mixture, integers)]
+    found += [] if mixture is None else [Draw(model, mixture, integers)]
+    return found + ([Condition(model), Blend(model, integers)] if model.conditions.variables else [])

@@ -15,12 +15,12 @@ from onnx import GraphProto, ModelProto, TensorProto, helper, save_model
 
 from condvae.evaluation.study import Study
 from condvae.export.comparison import PIXELS, Exported, compared, require_possible
-from condvae.export.graphs import Decode, Encode, Graph, Vectors, graphs_of
+from condvae.export.graphs import Blend, Condition, Decode, Encode, Graph, Vectors, graphs_of
 from condvae.export.precision import FULL, PRECISIONS, labels_obeyed, reduce
 from condvae.export.protos import chained, model_of, prefixed, side_by_side
-from condvae.export.runtime import runner, session_of
 from condvae.files import sha256, storing
 from condvae.inference.mixture import mixture_if_any
+from condvae.inference.runtime import runner, session_of
 from condvae.model.cvae import CVAE
 from condvae.model.priors import MixturePrior
 from condvae.plain import plain
@@ -85,17 +85,30 @@ def export_onnx(
 
 
 def traced(model: CVAE, mixture: MixturePrior | None, integers: bool) -> list[ModelProto]:
-    """A model for each graph of `graphs_of`. `draw` is `decode` after the graph that draws latent vectors."""
-    parts: list[Graph] = [Decode(model, integers), Encode(model, integers)]
-    parts += [] if mixture is None else [Vectors(model, mixture, integers)]
-    with progress("Exporting", len(parts), "graphs") as advance:
-        protos = []
-        for graph in parts:
-            protos.append(_proto(graph.eval()))
+    """A model for each graph of `graphs_of`.
+
+    `decode` is `blend` after `condition`, and `draw` is `decode` after the graph that draws latent vectors.
+    """
+    with progress("Exporting", 2 + bool(model.conditions.variables) + bool(mixture), "graphs") as advance:
+
+        def proto_of(graph: Graph) -> ModelProto:
+            found = _proto(graph.eval())
             advance(1)
-    if mixture is not None:
-        protos.append(model_of(chained(protos.pop().graph, protos[0].graph, "z"), protos[0], {}))
-    return protos
+            return found
+
+        given: list[ModelProto] = []
+        if model.conditions.variables:
+            given = [proto_of(Condition(model)), proto_of(Blend(model, integers))]
+            decode = _after(given[0], given[1], "y")
+        else:
+            decode = proto_of(Decode(model, integers))
+        protos = [decode, proto_of(Encode(model, integers))]
+        protos += [] if mixture is None else [_after(proto_of(Vectors(model, mixture)), decode, "z")]
+        return protos + given
+
+
+def _after(first: ModelProto, second: ModelProto, through: str) -> ModelProto:
+    return model_of(chained(first.graph, second.graph, through), second, {})
 
 
 def metadata(run: Run, graphs: list[Graph], licence: str | None) -> dict[str, str]:

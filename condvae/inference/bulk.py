@@ -15,10 +15,11 @@ from condvae.files import sha256, storing, write_bytes
 from condvae.images import contact_sheet, png, read_image
 from condvae.inference.batched import BLOCK, MIXTURE, MODEL_PRIOR, encode_moments
 from condvae.inference.drawing import Drawing
-from condvae.inference.inputs import Attributes, conditions_of
+from condvae.inference.inputs import Attributes
 from condvae.inference.mixture import load_mixture
 from condvae.inference.pictures import CONTACT_SHEET, Archive, Arrays, Folder, image_names
 from condvae.inference.shards import Job
+from condvae.inference.tensors import conditions_of
 from condvae.model.cvae import CVAE
 from condvae.model.saving import load
 from condvae.run import Run

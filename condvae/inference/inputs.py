@@ -1,74 +1,75 @@
-"""What users give, checked and as tensors: labels and attributes, latent vectors, images.
+"""What users give, checked and as arrays: labels and attributes, latent vectors, images.
 
-Everything that does not fit the model is an `InputError` that says what does.
+Everything that does not fit the model is an `InputError` that says what does. Nothing here needs PyTorch.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
-from condvae.data.attributes import MEASURES
+from condvae.config import ModelConfig
 from condvae.errors import MOST_NAMES, InputError, listed, unknown
-from condvae.images import unit
-from condvae.model.conditions import class_index
-from condvae.model.cvae import CVAE
-from condvae.schema import Attribute
+from condvae.schema import Attribute, Schema, Variables, class_index
+
+
+class Tensor(Protocol):
+    """A tensor of PyTorch."""
+
+    def detach(self) -> Any: ...
+
 
 Label: TypeAlias = str | int | Sequence[str | int] | NDArray[Any] | Tensor | None
 Attributes: TypeAlias = Mapping[str, float | str | Sequence[float | str] | NDArray[Any] | Tensor]
-MEASURED = 500  # images that are measured at once
+Rows = NDArray[np.float32]
 
 
-def as_conditions(model: CVAE, label: Label, attributes: Attributes | None = None) -> Tensor:
+class Described(Protocol):
+    """What must be known of a model."""
+
+    @property
+    def config(self) -> ModelConfig: ...
+    @property
+    def schema(self) -> Schema: ...
+    @property
+    def named(self) -> Variables:
+        """Its conditions."""
+
+
+def as_conditions(model: Described, label: Label, attributes: Attributes | None = None) -> Rows:
     """Labels and attributes as rows of conditions, float32 (B, D). What the model can do without may be left out (NaN).
 
     Raises:
         InputError: a label or an attribute is not possible, unknown or missing, or their numbers differ.
     """
-    conditions, values = model.conditions, _without_label(attributes)
+    conditions, values = model.named, without_label(attributes)
     if label is not None:
         values["label"] = label
     _require_known(model, values)
     known = [variable.name for variable in conditions.variables]
     columns = [_column(variable, values.get(variable.name), conditions.optional) for variable in conditions.variables]
     size = common_size(dict(zip(known, map(len, columns), strict=True)))
-    return torch.stack([column.expand(size) for column in columns], 1) if columns else torch.empty(1, 0)
+    return np.stack([for_each(column, size) for column in columns], 1) if columns else np.empty((1, 0), np.float32)
 
 
-def with_changes(model: CVAE, rows: Tensor, label: Label, attributes: Attributes | None) -> Tensor:
+def with_changes(model: Described, rows: Rows, label: Label, attributes: Attributes | None) -> Rows:
     """Rows of conditions (B, D) with some conditions replaced. Labels stay as they are if `label` is None.
 
     Raises:
         InputError: as `as_conditions`.
     """
-    wanted, changes = rows.clone(), _without_label(attributes)
+    wanted, changes = rows.copy(), without_label(attributes)
     if label is not None:
         changes["label"] = label
     _require_known(model, changes)
-    for index, variable in enumerate(model.conditions.variables):
+    for index, variable in enumerate(model.named.variables):
         if variable.name in changes:
             wanted[:, index] = for_each(_column(variable, changes[variable.name], False), len(rows))
     return wanted
 
 
-def conditions_of(model: CVAE, x: Tensor, label: Label, attributes: Attributes | None = None) -> Tensor:
-    """The conditions (B, D) of given images (B, C, H, W). Attributes that are left out are measured, if possible.
-
-    Raises:
-        InputError: as `as_conditions`.
-    """
-    values = _without_label(attributes)
-    for variable in model.conditions.variables:
-        if variable.name in MEASURES and variable.name not in values:
-            values[variable.name] = torch.cat([MEASURES[variable.name](unit(part)) for part in x.split(MEASURED)])
-    return for_each(as_conditions(model, label, values), len(x))
-
-
-def as_vectors(model: CVAE, z: ArrayLike) -> Tensor:
+def as_vectors(model: Described, z: ArrayLike) -> Rows:
     """Latent vectors as float32 (B, Z), from (Z,) or (B, Z) numbers.
 
     Raises:
@@ -77,23 +78,23 @@ def as_vectors(model: CVAE, z: ArrayLike) -> Tensor:
     latent = model.config.latent
     allowed = f"this model has {latent} latent dimensions and takes ({latent},) or (B, {latent})"
     try:
-        vectors = torch.as_tensor(np.asarray(_detached(z), dtype=np.float32))
+        vectors = np.asarray(detached(z), dtype=np.float32)
     except (TypeError, ValueError) as error:
         raise InputError(f"z = {z!r} cannot be read as numbers ({error}); {allowed}.") from error
     if vectors.ndim not in (1, 2) or vectors.shape[-1] != latent or not len(vectors):
-        raise InputError(f"z has the shape {tuple(vectors.shape)}; {allowed}.")
-    if not vectors.isfinite().all():
+        raise InputError(f"z has the shape {vectors.shape}; {allowed}.")
+    if not np.isfinite(vectors).all():
         raise InputError(f"z = {vectors.tolist()} is not finite; every entry must be a finite number.")
-    return torch.atleast_2d(vectors)
+    return np.atleast_2d(vectors)
 
 
-def as_images(model: CVAE, images: ArrayLike) -> Tensor:
-    """Images as a tensor (B, C, H, W): uint8, or floats in [0, 1]. (B, H, W) is accepted if C is 1.
+def as_images(model: Described, images: ArrayLike) -> NDArray[Any]:
+    """Images as an array (B, C, H, W): uint8, or floats in [0, 1]. (B, H, W) is accepted if C is 1.
 
     Raises:
         InputError: their shape or their values do not fit.
     """
-    given = np.asarray(_detached(images))
+    given = np.asarray(detached(images))
     shape = model.schema.shape
     if given.ndim == 3 and shape[0] == 1:
         given = given[:, np.newaxis]
@@ -102,8 +103,8 @@ def as_images(model: CVAE, images: ArrayLike) -> Tensor:
             f"Images have the shape {np.shape(images)}; this model takes (B, {', '.join(map(str, shape))}) with B >= 1."
         )
     if given.dtype == np.uint8:
-        return torch.from_numpy(np.ascontiguousarray(given))
-    values = torch.as_tensor(given.astype(np.float32))
+        return np.ascontiguousarray(given)
+    values: Rows = given.astype(np.float32)
     if not ((values >= 0) & (values <= 1)).all():
         raise InputError(
             f"Images of type {given.dtype} run from {given.min()} to {given.max()}; give uint8 from 0 to 255, "
@@ -112,7 +113,7 @@ def as_images(model: CVAE, images: ArrayLike) -> Tensor:
     return values
 
 
-def for_each(rows: Tensor, count: int) -> Tensor:
+def for_each(rows: Rows, count: int) -> Rows:
     """One row for all images, or one for each of `count` images, as `count` rows.
 
     Raises:
@@ -122,7 +123,7 @@ def for_each(rows: Tensor, count: int) -> Tensor:
         raise InputError(
             f"There are {len(rows)} values of a condition for {count} images. Give one for all or one for each."
         )
-    return rows.expand(count, *rows.shape[1:])
+    return np.broadcast_to(rows, (count, *rows.shape[1:]))
 
 
 def common_size(sizes: Mapping[str, int]) -> int:
@@ -138,15 +139,20 @@ def common_size(sizes: Mapping[str, int]) -> int:
     return max(several.values(), default=1)
 
 
-def _without_label(attributes: Attributes | None) -> dict[str, Any]:
+def without_label(attributes: Attributes | None) -> dict[str, Any]:
+    """A copy of attributes.
+
+    Raises:
+        InputError: the label is among them.
+    """
     values = dict(attributes or {})
     if "label" in values:
         raise InputError(f"attributes sets the label to {values['label']!r}. Give it as label instead.")
     return values
 
 
-def _require_known(model: CVAE, values: Mapping[str, Any]) -> None:
-    known = [variable.name for variable in model.conditions.variables]
+def _require_known(model: Described, values: Mapping[str, Any]) -> None:
+    known = [variable.name for variable in model.named.variables]
     for name, value in values.items():
         if name == "label" and name not in known:
             raise InputError(f"Label {value!r} was given to a model without labels. Leave the label out.")
@@ -154,11 +160,11 @@ def _require_known(model: CVAE, values: Mapping[str, Any]) -> None:
             raise InputError(unknown("attribute", name, [name for name in known if name != "label"]))
 
 
-def _column(variable: Attribute, given: Any, optional: bool) -> Tensor:
+def _column(variable: Attribute, given: Any, optional: bool) -> Rows:
     """The values of one condition as float32 (B,): numbers, or classes by name or number."""
     if given is None:
         if optional:
-            return torch.tensor([torch.nan])
+            return np.full(1, np.nan, np.float32)
         allowed = listed(variable.classes, MOST_NAMES) or f"a number, usually {variable.low:.3g} to {variable.high:.3g}"
         if variable.name == "label":
             raise InputError(f"This model needs a label. Choose from: {allowed}.")
@@ -166,20 +172,20 @@ def _column(variable: Attribute, given: Any, optional: bool) -> Tensor:
             f"This model needs a value of '{variable.name}', as attributes={{'{variable.name}': ...}} or --attributes "
             f"{variable.name}=VALUE. Choose from: {allowed}."
         )
-    values = np.atleast_1d(np.asarray(_detached(given), dtype=object)).tolist()
+    values = np.atleast_1d(np.asarray(detached(given), dtype=object)).tolist()
     if not values:
         raise InputError(f"The list of values of '{variable.name}' is empty; at least one is needed.")
     if variable.classes:
-        return torch.tensor([float(class_index(variable.name, value, variable.classes)) for value in values])
+        return np.array([class_index(variable.name, value, variable.classes) for value in values], np.float32)
     try:
-        column = torch.tensor([float(value) for value in values])
+        column = np.array([float(value) for value in values], np.float32)
     except (TypeError, ValueError) as error:
         raise InputError(f"The value of '{variable.name}' cannot be read as a number: {error}.") from error
-    if not column.isfinite().all():
+    if not np.isfinite(column).all():
         raise InputError(f"{variable.name} = {values} is not finite; every value must be a finite number.")
     return column
 
 
-def _detached(values: Any) -> Any:
+def detached(values: Any) -> Any:
     """A tensor as an array on the CPU, without gradients. Anything else stays as it is."""
-    return values.detach().cpu().numpy() if isinstance(values, Tensor) else values
+    return values.detach().cpu().numpy() if hasattr(values, "detach") else values

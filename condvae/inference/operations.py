@@ -15,16 +15,8 @@ from condvae.errors import InputError
 from condvae.images import to_uint8
 from condvae.inference.batched import CHUNK, MODEL_PRIOR, draw_pixels, encode_all, evaluating
 from condvae.inference.drawing import Drawing
-from condvae.inference.inputs import (
-    Attributes,
-    Label,
-    as_conditions,
-    as_images,
-    as_vectors,
-    common_size,
-    conditions_of,
-    with_changes,
-)
+from condvae.inference.inputs import Attributes, Label, common_size
+from condvae.inference.tensors import as_conditions, as_images, as_vectors, conditions_of, with_changes
 from condvae.model.cvae import CVAE
 
 

@@ -4,17 +4,13 @@ The conditions of an image are one row of numbers: the number of a class, or the
 condition. A condition that is not given is NaN (not a number).
 """
 
-import operator
 from collections.abc import Sequence
 from typing import SupportsIndex
 
 import torch
 from torch import Tensor, nn
 
-from condvae.errors import MOST_NAMES, ConfigError, InputError, listed, unknown
-from condvae.schema import Attribute, Schema
-
-LONG = 20  # digits, more than any number of classes has
+from condvae.schema import Attribute, Schema, Variables
 
 
 class Conditions(nn.Module):
@@ -30,6 +26,7 @@ class Conditions(nn.Module):
             also hidden by itself with this probability.
 
     Attributes:
+        named: what the conditions are called, and which values they can have.
         variables: the D conditions. The label is the first, if it is one of them.
         classes: names of the possible labels. Empty for a model without labels.
         width: Y, the length of the condition vector. 0 for an unconditional model.
@@ -41,24 +38,15 @@ class Conditions(nn.Module):
 
     def __init__(self, names: Sequence[str], schema: Schema, dropout: float = 0.0) -> None:
         super().__init__()
-        known = {item.name: item for item in (Attribute("label", schema.classes), *schema.attributes)}
-        for name in names:
-            if name not in known:
-                raise ConfigError(unknown("condition", name, known))
-        self.variables = tuple(known[name] for name in names)
-        self.classes = schema.classes if "label" in names else ()
+        self.named = Variables(names, schema, dropout > 0)
+        self.variables, self.classes, self.optional = self.named.variables, self.named.classes, self.named.optional
         self.width = sum(len(variable.classes) or 2 for variable in self.variables)
         self.dropout = dropout
 
     @property
-    def optional(self) -> bool:
-        return self.dropout > 0
-
-    @property
     def typical(self) -> dict[str, float | str]:
         """A typical value of each attribute: the mean of a number, or the first of several classes."""
-        others = [variable for variable in self.variables if variable.name != "label"]
-        return {item.name: item.classes[0] if item.classes else item.mean for item in others}
+        return self.named.typical
 
     def forward(self, given: Tensor) -> Tensor:
         """Rows (B, D), or (B,) for a single condition, to vectors (B, Y). For an unconditional model Y is 0."""
@@ -79,29 +67,7 @@ class Conditions(nn.Module):
         Raises:
             InputError: there is no such label.
         """
-        if not self.classes:
-            raise InputError(f"Label {label!r} was given to a model without labels. Leave the label out.")
-        return class_index("label", label, self.classes)
-
-
-def class_index(kind: str, given: str | SupportsIndex, classes: Sequence[str]) -> int:
-    """The number of a class, given by its name or by its number from 0.
-
-    Raises:
-        InputError: there is no such class.
-    """
-    if isinstance(given, str) and given in classes:
-        return classes.index(given)
-    if (
-        isinstance(given, str) and given.isdecimal() and len(given) < LONG and int(given) < len(classes)
-    ):  # from a command line or a file
-        return int(given)
-    if isinstance(given, SupportsIndex) and 0 <= operator.index(given) < len(classes):
-        return operator.index(given)
-    raise InputError(
-        f"There is no {kind} {given!r}. Choose one of {listed(classes, MOST_NAMES)}, or a number from 0 to "
-        f"{len(classes) - 1}."
-    )
+        return self.named.index(label)
 
 
 def _vector(variable: Attribute, column: Tensor) -> Tensor:

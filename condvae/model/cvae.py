@@ -23,7 +23,7 @@ from condvae.model.likelihoods import LIKELIHOODS
 from condvae.model.networks import ACTIVATIONS, NETWORKS, NORMS
 from condvae.model.posteriors import POSTERIORS
 from condvae.model.priors import PRIORS
-from condvae.schema import Schema
+from condvae.schema import Schema, Variables
 
 Part = TypeVar("Part")
 
@@ -71,6 +71,11 @@ class CVAE(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # for faster convolutions
         # PyTorch would register a module again, and a list prevents that
         self._leaf = [next(module for module in self.modules() if module._parameters)]
+
+    @property
+    def named(self) -> Variables:
+        """The conditions, and which values they can have."""
+        return self.conditions.named
 
     @property
     def device(self) -> torch.device:

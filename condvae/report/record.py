@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from condvae.errors import InputError, unknown
 from condvae.evaluation.study import Study
 from condvae.inference.batched import MODEL_PRIOR
-from condvae.inference.inputs import as_conditions, as_vectors
+from condvae.inference.tensors import as_conditions, as_vectors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

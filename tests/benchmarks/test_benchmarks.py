@@ -12,6 +12,7 @@ from condvae.data.dataset import Dataset
 
 TINY = {
     "startup": ["--segments", "1"],
+    "exported": ["--segments", "1", "--recipes", "0"],
     "decoding": ["--segments", "1", "--images", "1000", "--files", "20", "--single", "3", "--million", "21000"],
     "training": ["--segments", "1", "--steps", "5"],
     "profile": ["--steps", "10"],

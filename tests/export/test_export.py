@@ -17,9 +17,9 @@ from condvae.export.comparison import TOLERANCE
 from condvae.export.graphs import NOT_GIVEN
 from condvae.export.onnx import export_onnx
 from condvae.export.programs import export_programs
-from condvae.export.runtime import runner, session_of
 from condvae.files import sha256
 from condvae.inference.mixture import fit_mixture, save_mixture
+from condvae.inference.runtime import runner, session_of
 from condvae.model.cvae import CVAE
 from condvae.model.saving import save_model
 from condvae.run import Run
@@ -47,6 +47,12 @@ def made(path: Path, config: ModelConfig, shape: tuple[int, int, int]) -> Run:
     return run
 
 
+def names_of(model: CVAE, has_mixture: bool) -> set[str]:
+    """The names of the graphs that a model has."""
+    found = {"decode", "encode", "draw"} if has_mixture else {"decode", "encode"}
+    return found | ({"condition", "blend"} if model.conditions.variables else set())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(COMBINATIONS)))
 def test_every_combination_is_exported_and_equal(tmp_path: Path, number: int) -> None:
@@ -54,7 +60,7 @@ def test_every_combination_is_exported_and_equal(tmp_path: Path, number: int) ->
     run = made(tmp_path / "run", COMBINATIONS[number], SHAPES[number % len(SHAPES)])
     exported = export_onnx(run, tmp_path / "model.onnx")
     assert max(one.largest for one in exported.differences.values()) <= TOLERANCE
-    assert set(exported.differences) == {"decode", "encode", *(["draw"] if run.mixture.is_file() else [])}
+    assert set(exported.differences) == names_of(condvae.load(run.path), run.mixture.is_file())
     onnx.checker.check_model(onnx.load_model(exported.files[0]), full_check=True)
 
 
@@ -69,7 +75,7 @@ def test_a_file_has_all_graphs_and_draws_what_the_model_draws(earlier: Path, tmp
     assert about["weights_sha256"] == sha256(run.weights)
     assert tuple(json.loads(about["classes"])) == model.conditions.classes
     assert json.loads(about["schema"])["shape"] == list(model.schema.shape)
-    assert set(json.loads(about["graphs"])) == {"decode", "encode", "draw"}
+    assert set(json.loads(about["graphs"])) == names_of(model, True)
     z = np.random.default_rng(0).normal(size=(5, model.config.latent)).astype(np.float32)
     given = {name: np.zeros(5, np.int64) for name in ("label",) if model.conditions.classes}
     given |= {name: np.full(5, value, np.float32) for name, value in model.conditions.typical.items()}
@@ -91,12 +97,9 @@ def test_conditions_may_be_left_out(tmp_path: Path) -> None:
     hidden = {"label": np.array([NOT_GIVEN]), "colour": np.array([NOT_GIVEN]), "slant": np.array([np.nan], np.float32)}
     images = session.run(None, {"z": np.zeros((1, 2), np.float32), **hidden})[0]
     assert np.rint(255 * images) == pytest.approx(condvae.generate(model, z=[0, 0]), abs=1)
-    assert [one.type for one in session.get_inputs()] == [
-        "tensor(float)",
-        "tensor(int64)",
-        "tensor(int64)",
-        "tensor(float)",
-    ]
+    types = {one.name: one.type for one in session.get_inputs()}
+    integer, number = "tensor(int64)", "tensor(float)"
+    assert types == {"z": number, "label": integer, "colour": integer, "slant": number}
 
 
 def test_a_graph_draws_from_the_mixture(tmp_path: Path) -> None:
@@ -148,7 +151,8 @@ def test_programs_are_equal_without_the_code_of_condvae(earlier: Path, tmp_path:
     (images,) = torch.export.load(tmp_path / "programs" / "decode.pt2").module()(given={"z": z, "label": label})
     wanted = condvae.generate(model, label, z=z, pair=True)
     assert np.rint(255 * images.detach().numpy()) == pytest.approx(wanted, abs=1)
-    assert set(export_programs(earlier / "autoencoder", tmp_path / "more").differences) == {"decode", "encode", "draw"}
+    more = export_programs(earlier / "autoencoder", tmp_path / "more")
+    assert set(more.differences) == names_of(condvae.load(earlier / "autoencoder"), True)
 
 
 def test_mistakes_are_explained(earlier: Path, tmp_path: Path, command: Cli) -> None:

@@ -11,7 +11,7 @@ from condvae.config import Config, ModelConfig, TrainingConfig
 from condvae.data.attributes import MEASURES, thickness
 from condvae.data.dataset import Dataset
 from condvae.errors import InputError
-from condvae.inference.inputs import as_conditions, conditions_of
+from condvae.inference.tensors import as_conditions, conditions_of
 from condvae.model.conditions import Conditions
 from condvae.model.cvae import CVAE
 from condvae.schema import Attribute, Schema

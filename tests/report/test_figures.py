@@ -18,7 +18,7 @@ from condvae.data.labelled import LabelledImages
 from condvae.errors import ConfigError, InputError
 from condvae.evaluation.study import Study
 from condvae.inference.batched import draw
-from condvae.inference.inputs import as_conditions
+from condvae.inference.tensors import as_conditions
 from condvae.model.cvae import CVAE
 from condvae.model.saving import save_model
 from condvae.report.figures import FIGURES, draw_figure

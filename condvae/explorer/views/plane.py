@@ -7,7 +7,7 @@ from torch import Tensor
 
 from condvae.explorer.limits import LIMITS
 from condvae.explorer.view import Scene, View, script
-from condvae.inference.inputs import as_vectors
+from condvae.inference.tensors import as_vectors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
