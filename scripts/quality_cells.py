@@ -1,5 +1,6 @@
 """Figures of results by their places, and cells of tables."""
 
+from math import floor, log10
 from statistics import mean, stdev
 from typing import Any
 
@@ -53,17 +54,23 @@ def figures(versions: list[Result], place: str) -> list[Result]:
 
 
 def spread(found: list[Result]) -> str:
-    """The mean of seeds ± their standard deviation, and in brackets the standard error of one of them."""
+    """The mean of seeds ± their standard deviation, and in brackets the standard error of one of them.
+
+    The mean has as many decimals as the standard error.
+    """
     if not found:
         return "-"
     values, errors = ([figure[key] for figure in found] for key in ("value", "error"))
-    known = found[0]["count"] > 1
-    return over_seeds(values) + (f" ({mean(errors):.1g})" if known else "")
+    error = mean(errors)
+    if found[0]["count"] == 1 or not error:
+        return over_seeds(values)
+    return f"{over_seeds(values, max(0, -floor(log10(error))))} ({error:.1g})"
 
 
-def over_seeds(values: list[float]) -> str:
-    """The mean of seeds ± their standard deviation."""
-    return f"{mean(values):.4g}" + (f" ± {stdev(values):.1g}" if len(values) > 1 else "")
+def over_seeds(values: list[float], decimals: int | None = None) -> str:
+    """The mean of seeds ± their standard deviation, with four digits or with some decimals."""
+    center = f"{mean(values):.4g}" if decimals is None else f"{mean(values):.{decimals}f}"
+    return center + (f" ± {stdev(values):.1g}" if len(values) > 1 else "")
 
 
 def mean_of(versions: list[Result], place: str) -> float | None:

@@ -1,11 +1,12 @@
 """The texts of the page docs/quality.md."""
 
 INTRODUCTION = """This page is written by `python -m scripts.quality`, from the results in `docs/quality/`. Each
-recipe is trained with the seeds 0 and 1 and evaluated by `condvae evaluate`. A cell has the mean over seeds ± the
-standard deviation over seeds, and in brackets the standard error of the figure of one seed. All seeds are measured on
-the same images, so the deviation over seeds does not show the influence of the images. The recipe `paper` trains on
-all training images, and all other recipes hold 5,000 of them out, on which [their settings were chosen](choices.md).
-Test images are judged by the classifier that ships with condvae; see `condvae/weights/judge-mnist.json`.
+recipe is trained with as many seeds as the tables say, and evaluated by `condvae evaluate`. A cell has the mean over
+seeds ± the standard deviation over seeds, and in brackets the standard error of the figure of one seed. All seeds are
+measured on the same images, so the deviation over seeds does not show the influence of the images. The recipe `paper`
+trains on all training images, and all other recipes hold 5,000 of them out, on which [their settings were
+chosen](choices.md). Test images are judged by the classifier that ships with condvae; see
+`condvae/weights/judge-mnist.json`.
 
 Images are drawn with z from the model's prior, or from the mixture of Gaussians that the evaluation fits to the codes
 of the training images of each class, without the least probable tenth. An image is the mean of p(x|z,y), or a sample

@@ -36,7 +36,7 @@ def test_the_page_has_each_result_and_what_it_must_reach(folder: Path) -> None:
             config["training"]["batch_size"] = 7
         quality.write(f"{name}-{seed}", {"config": config, **found})
     text = "\n".join(page(quality.known_results()))
-    row = "| `plane-gaussian` | reconstruction, squared error | ≤ 0.0295 | 0.029 ± 0.001 (0.0001) | 0.028, 0.03 |"
+    row = "| `plane-gaussian` | reconstruction, squared error | ≤ 0.0295 | 0.0290 ± 0.001 (0.0001) | 0.028, 0.03 |"
     assert f"{row} 1 of 2 |" in text
     assert "- squared error (n = 10,000): Of test images." in text
     assert "| reconstruction, mse | 0.032 ± 0.001 → 0.029 ± 0.001 |" in text
@@ -84,8 +84,8 @@ def test_figures_are_found_by_their_places() -> None:
 
 def test_a_cell_has_the_seeds_and_the_error_of_one() -> None:
     assert spread([]) == "-"
-    assert spread([figure(1.5)]) == "1.5 (0.04)"
-    assert spread([figure(1), figure(2)]) == "1.5 ± 0.7 (0.04)"
+    assert spread([figure(1.5)]) == "1.50 (0.04)"
+    assert spread([figure(1), figure(2)]) == "1.50 ± 0.7 (0.04)"
     assert spread([figure(16, count=1)]) == "16", "a single item has no error"
 
 
