@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from condvae.inference.operations import interpolate as interpolate
     from condvae.inference.operations import reconstruct as reconstruct
     from condvae.inference.operations import restyle as restyle
+    from condvae.inference.sheet import show as show
     from condvae.model.cvae import CVAE as CVAE
     from condvae.recipe import load_recipe as load_recipe
     from condvae.report.plots import grids as grids
@@ -67,6 +68,7 @@ _HOMES = {
     "restyle": "inference.operations",
     "resume": "training.fit",
     "save_figure": "report.plots",
+    "show": "inference.sheet",
     "tiles": "report.plots",
 }
 

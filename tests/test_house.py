@@ -272,6 +272,7 @@ def test_public_surface() -> None:
         "restyle",
         "resume",
         "save_figure",
+        "show",
         "tiles",
     ]
     for name in condvae.__all__:

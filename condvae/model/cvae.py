@@ -23,6 +23,7 @@ from condvae.model.likelihoods import LIKELIHOODS
 from condvae.model.networks import ACTIVATIONS, NETWORKS, NORMS
 from condvae.model.posteriors import POSTERIORS
 from condvae.model.priors import PRIORS
+from condvae.model.summary import html_of, text_of
 from condvae.schema import Schema, Variables
 
 Part = TypeVar("Part")
@@ -71,6 +72,13 @@ class CVAE(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # for faster convolutions
         # PyTorch would register a module again, and a list prevents that
         self._leaf = [next(module for module in self.modules() if module._parameters)]
+
+    def __repr__(self) -> str:
+        return text_of(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of the model."""
+        return html_of(self)
 
     @property
     def named(self) -> Variables:
