@@ -29,7 +29,7 @@ HOMES = {
     "lightning": {"training"},
     "huggingface_hub": {"export", "hub"},
     "matplotlib": {"report"},
-    "onnx": {"export"},
+    "onnx": {"export", "inference"},
     "onnxruntime": {"export", "inference"},
     "pydantic": {"explorer"},
     "sklearn": {"data", "inference", "evaluation", "report"},

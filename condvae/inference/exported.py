@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
 from numpy.typing import ArrayLike, NDArray
 
 from condvae.config import Z_PRIORS, ModelConfig
@@ -21,7 +23,7 @@ from condvae.inference.inputs import (
     for_each,
     with_changes,
 )
-from condvae.inference.runtime import runner, session_of
+from condvae.inference.runtime import Runner, graph_names, part_of, runner, session_of
 from condvae.plain import restored
 from condvae.schema import Schema, Variables
 
@@ -52,9 +54,11 @@ class ExportedModel:
         config: the parts of the model.
         named: the conditions, and which values they can have.
         metadata: what the file says of itself.
+        whole: the content of the file.
+        graphs: the names of its graphs. Each is made ready when it is first used.
 
     Raises:
-        MissingExtraError: onnxruntime is not installed.
+        MissingExtraError: onnx or onnxruntime is not installed.
         RunError: the file is missing, damaged, or was not exported by condvae.
     """
 
@@ -62,11 +66,10 @@ class ExportedModel:
         if not path.is_file():
             raise RunError(f"There is no file {path}. Make one with 'condvae export RUN --to onnx --out {path}'.")
         try:
-            session = session_of(path)
-        except Exception as error:  # of onnxruntime, whose errors have no common class
-            reason = str(error).partition("\n")[0]
-            raise RunError(f"{path} cannot be read by onnxruntime ({reason}). Export the model again.") from error
-        self.metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
+            self.whole = onnx.load_model(path)
+        except DecodeError as error:
+            raise RunError(f"{path} is damaged, or no ONNX file ({error}). Export the model again.") from error
+        self.metadata = {entry.key: entry.value for entry in self.whole.metadata_props}
         try:
             self.schema = restored(Schema, json.loads(self.metadata["schema"]), "schema")
             self.config = restored(ModelConfig, json.loads(self.metadata["config"]), "config")
@@ -75,8 +78,8 @@ class ExportedModel:
                 f"{path} is no model that condvae exported into one file ({error!r}). Make one with 'condvae export'."
             ) from error
         self.named = Variables(self.config.conditions, self.schema, self.config.condition_dropout > 0)
-        names = {one.name.partition(".")[0] for one in session.get_outputs()}
-        self.graphs = {name: runner(session, OUTPUTS[name], f"{name}.") for name in names if name in OUTPUTS}
+        self.graphs = graph_names(self.whole)
+        self._runners: dict[str, Runner] = {}
         if "decode" not in self.graphs:
             raise RunError(f"{path} holds one graph of several. Export the model into one file ending in .onnx.")
 
@@ -179,9 +182,15 @@ class ExportedModel:
             raise InputError(f"A path needs at least 2 stops and 1 step between them, got {stops} and {steps}.")
         if "blend" not in self.graphs:
             return self._decoded(_between(vectors, stops, steps), rows.repeat((stops - 1) * steps + 1, 0))
-        (y,) = self.graphs["condition"](self._conditions(rows))
+        (y,) = self._graph("condition")(self._conditions(rows))
         parts = zip(*(_parts(_between(one, stops, steps)) for one in (vectors, y)), strict=True)
-        return np.concatenate([_pixels(*self.graphs["blend"]({"z": z, "y": y})) for z, y in parts])
+        return np.concatenate([_pixels(*self._graph("blend")({"z": z, "y": y})) for z, y in parts])
+
+    def _graph(self, name: str) -> Runner:
+        if name not in self._runners:
+            session = session_of(part_of(self.whole, name).SerializeToString())
+            self._runners[name] = runner(session, OUTPUTS[name], f"{name}.")
+        return self._runners[name]
 
     def _decoded(self, z: Rows, rows: Rows) -> Images:
         return self._run("decode", rows, z=z)
@@ -190,14 +199,14 @@ class ExportedModel:
         found = []
         for images, given in zip(_parts(x), _parts(rows), strict=True):
             wanted = images if self.metadata["pixels"] == images.dtype.name else _converted(images)
-            found += self.graphs["encode"]({"images": wanted, **self._conditions(given)})
+            found += self._graph("encode")({"images": wanted, **self._conditions(given)})
         return np.concatenate(found)
 
     def _run(self, graph: str, rows: Rows, **inputs: Rows) -> Images:
         found = []
         for start in range(0, len(rows), CHUNK):
             part = {name: one[start : start + CHUNK] for name, one in inputs.items()}
-            found.append(_pixels(*self.graphs[graph]({**part, **self._conditions(rows[start : start + CHUNK])})))
+            found.append(_pixels(*self._graph(graph)({**part, **self._conditions(rows[start : start + CHUNK])})))
         return np.concatenate(found)
 
     def _conditions(self, rows: Rows) -> dict[str, NDArray[Any]]:

@@ -6,20 +6,20 @@ from typing import Any
 
 import onnxruntime
 from numpy.typing import NDArray
+from onnx import ModelProto
 
 ERRORS = 3  # the level of messages: it would warn of inputs that have defaults
+Runner = Callable[[dict[str, NDArray[Any]]], list[NDArray[Any]]]
 
 
-def session_of(path: Path) -> onnxruntime.InferenceSession:
-    """A session that runs a file on the CPU."""
+def session_of(model: Path | bytes) -> onnxruntime.InferenceSession:
+    """A session that runs a file, or its content, on the CPU."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERRORS
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def runner(
-    session: onnxruntime.InferenceSession, outputs: Sequence[str], prefix: str = ""
-) -> Callable[[dict[str, NDArray[Any]]], list[NDArray[Any]]]:
+def runner(session: onnxruntime.InferenceSession, outputs: Sequence[str], prefix: str = "") -> Runner:
     """A function that runs one graph: inputs by name to its outputs, and computes nothing for the other graphs.
 
     Args:
@@ -36,3 +36,27 @@ def runner(
         return found
 
     return run
+
+
+def graph_names(whole: ModelProto) -> set[str]:
+    """The names of the graphs that were joined in one model."""
+    return {output.name.partition(".")[0] for output in whole.graph.output}
+
+
+def part_of(whole: ModelProto, name: str) -> ModelProto:
+    """One of the graphs that were joined in one model.
+
+    A session of it is made in a fraction of the time, and runs several times as fast as one of the whole.
+    """
+    prefix, graph = f"{name}.", whole.graph
+    nodes = [node for node in graph.node if any(value.startswith(prefix) for value in node.output)]
+    used = {value for node in nodes for value in node.input}
+    part = ModelProto(ir_version=whole.ir_version, opset_import=whole.opset_import)
+    part.graph.name = name
+    part.graph.node.extend(nodes)
+    inputs = [value for value in graph.input if value.name.startswith(prefix)]
+    defaults = {value.name for value in inputs}
+    part.graph.input.extend(inputs)
+    part.graph.output.extend(value for value in graph.output if value.name.startswith(prefix))
+    part.graph.initializer.extend(one for one in graph.initializer if one.name in used - defaults)
+    return part
