@@ -1,6 +1,6 @@
 """How one of several trials is chosen. The docstrings are the headings of the page."""
 
-from statistics import mean
+from statistics import mean, stdev
 
 from condvae.training.styles import SHARED
 
@@ -11,8 +11,9 @@ WELL, ENOUGH = 0.75, 0.5  # correlations of a style between labels
 
 
 def least_error(trials: list[Trial]) -> int:
-    """the least squared error"""
-    return least(trials, "mse", range(len(trials)))
+    """the first whose squared error is within one standard deviation over seeds of the least"""
+    best = trials[least(trials, "mse", range(len(trials)))]["mse"]
+    return within(trials, "mse", stdev(best) if len(best) > 1 else 0.0)[0]
 
 
 def most_probable(trials: list[Trial]) -> int:

@@ -20,6 +20,9 @@ def test_criteria_that_take_the_least() -> None:
     trials = [trial(80, 3, mse=2), trial(79, 9, mse=1), trial(79.4, 2, mse=3)]
     assert most_probable(trials) == 1
     assert least_error(trials) == 1
+    noisy = [{"mse": [1.02, 1.00]}, {"mse": [1.00, 1.01]}]
+    assert least_error(noisy) == 0, "seeds differ more than the trials, so the first one stays"
+    assert least_error([{"mse": [1.1, 1.1]}, noisy[1]]) == 1
     assert nearest(trials) == 2, "the nearest within half a nat"
     assert nearest([*trials, trial(79.6, 1)]) == 2, "not the nearest of all"
 
