@@ -11,8 +11,10 @@ from condvae.errors import ConfigError, RunError, StorageError, require_extra
 from condvae.progress import advise, announce
 
 SCHEME = "hf:"
-ADDRESS = re.compile(r"hf:/{1,2}([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")  # Path("hf://a/b") has a single slash
+ADDRESS = re.compile(r"hf:/{1,2}([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", re.ASCII)  # Path("hf://a/b") has a single slash
+LONGEST, DOUBLE = 96, {"--", ".."}  # letters of a name, and pairs that no name may have
 FORM = "hf://USER/NAME or hf://USER/NAME@REVISION"
+REFUSED = "The Hub refuses {}: {}. Check the address, and whether you have access to it."
 NEEDED = ("model.json", "model.safetensors")
 FILES = (*NEEDED, "config.yaml", "data.json", "evaluation.json", "claims.json", "metrics.csv", "mixture.safetensors")
 
@@ -44,9 +46,20 @@ def parse(text: str) -> Address:
         ConfigError: it has another form.
     """
     found = ADDRESS.fullmatch(text)
-    if not found:
+    if not found or not all(map(_is_possible, found[1].split("/"))):
         raise ConfigError(f"'{text}' is no address on the Hub. Write {FORM}.")
     return Address(found[1], found[2])
+
+
+def _is_possible(name: str) -> bool:
+    """Whether the Hub allows the name of a user or of a repository."""
+    ends = name[0] + name[-1]
+    return (
+        len(name) <= LONGEST
+        and not set(ends) & set("-.")
+        and not name.endswith(".git")
+        and not DOUBLE & {name[place : place + 2] for place in range(len(name))}
+    )
 
 
 def pulled(address: Address) -> Path:
@@ -73,6 +86,8 @@ def pulled(address: Address) -> Path:
             )
         )
     except (LocalEntryNotFoundError, HfHubHTTPError, httpx2.TransportError) as error:
+        if isinstance(error, HfHubHTTPError) and error.response.status_code < 500:
+            raise RunError(REFUSED.format(address, _reason(error))) from error
         raise RunError(
             f"{address} is not available: the Hub is not reachable, or the connection broke, and the cache has no "
             "complete copy. Check the connection and run the command again."
@@ -88,6 +103,10 @@ def pulled(address: Address) -> Path:
             "'condvae push' made."
         )
     return folder
+
+
+def _reason(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _is_reachable(address: Address) -> bool:
@@ -120,8 +139,7 @@ def _is_reachable(address: Address) -> bool:
         ) from error
     except HfHubHTTPError as error:
         if error.response.status_code < 500:
-            reason = str(error).partition("\n")[0]
-            raise RunError(f"The Hub refuses {address}: {reason}. Check the address and your access.") from error
+            raise RunError(REFUSED.format(address, _reason(error))) from error
     except (httpx2.TransportError, OfflineModeIsEnabled):
         pass
     advise("The Hub is not reachable. A copy in the cache is used if there is one.")

@@ -57,7 +57,7 @@ class Run:
             return cls(SHIPPED, COPIES / PRETRAINED)
         if is_address(str(name)):
             address = parse(str(name))
-            return cls(pulled(address), COPIES / address.name.replace("/", "--"))
+            return cls(pulled(address), COPIES / str(address).removeprefix("hf://").replace("/", "--"))
         return cls(Path(name))
 
     def own(self) -> "Run":

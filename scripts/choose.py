@@ -25,6 +25,7 @@ from condvae.evaluation.importance import log_likelihood
 from condvae.evaluation.parts.styles import style_agreement
 from condvae.evaluation.protocol import proportioned
 from condvae.evaluation.study import Study, unit_batches
+from condvae.files import write_text
 from condvae.run import Run
 from condvae.seeds import seeded
 from condvae.training.fit import fit, resume
@@ -48,6 +49,7 @@ class Comparison(NamedTuple):
         seeds: how many.
         criterion: how the choice is made.
         trials: the changed settings, by dotted names. The recipe has those of one of them.
+        is_applied: whether the recipe has the settings that are chosen.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Comparison(NamedTuple):
     seeds: int
     criterion: Callable[[list[Trial]], int]
     trials: tuple[Mapping[str, Any], ...]
+    is_applied: bool = True
 
 
 def weights(*values: float) -> tuple[Mapping[str, Any], ...]:
@@ -74,7 +77,7 @@ COMPARISONS = (
     Comparison("fast", 2, 3, shared_at_least_error, weights(0.0, 1e-4, 3e-4, 1e-3)),
     Comparison("plane", 3, 1, shared, weights(0.0, 0.3, 1.0, 3.0)),
     Comparison("plane-gaussian", 3, 1, shared, weights(0.0, 1.0, 3.0)),
-    Comparison("conv", 3, 1, shared, weights(0.0, 0.3, 1.0)),
+    Comparison("conv", 3, 1, shared, weights(0.0, 0.3, 1.0), is_applied=False),
     Comparison("attributes", 3, 1, shared, weights(0.0, 1.0)),
     Comparison("conv", 3, 2, nearest, (
         *({**MUON, "training.beta": beta} for beta in (1.0, 0.8, 0.6)),
@@ -129,7 +132,7 @@ def measure(comparison: Comparison, trial: Mapping[str, Any], seed: int) -> None
     if not run.is_finished:
         resume(run.path) if run.is_started else fit(config, run.path)
     found = {"config": config.to_dict(), **figures(HeldOut(run))}
-    RESULTS.write_text(json.dumps([*results(), found], indent=1) + "\n", "utf-8")
+    write_text(RESULTS, json.dumps([*results(), found], indent=1) + "\n")
 
 
 def figures(study: Study) -> dict[str, float]:
@@ -161,9 +164,11 @@ def chosen(comparison: Comparison) -> int | None:
 
 
 def measured(comparison: Comparison, trial: Mapping[str, Any]) -> Trial:
-    """The figures of a trial, a list of one value for each seed. Empty if no seed is measured."""
+    """The figures of a trial, a list of one value for each seed. Empty if a seed is not measured."""
     wanted = [changed(comparison, trial, seed).to_dict() for seed in range(comparison.seeds)]
     own = [one for one in results() if one["config"] in wanted]
+    if len(own) < comparison.seeds:
+        return {}
     return {key: values for key in FIGURES if (values := [one[key] for one in own if key in one])}
 
 
@@ -181,6 +186,7 @@ def page() -> list[str]:
         seeds = f"{comparison.seeds} seed{'s' if comparison.seeds > 1 else ''}"
         lines += ["", f"## `{comparison.name}`: {comparison.criterion.__doc__}", ""]
         lines += [f"{comparison.epochs} epochs, {seeds}." + ("" if best is not None else " Not all are measured yet.")]
+        lines += [] if comparison.is_applied else ["", "The recipe does not have the chosen setting yet."]
         lines += ["", *table(["settings", *TITLES, "chosen"], rows)]
     return [*lines, ""]
 

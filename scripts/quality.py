@@ -22,6 +22,7 @@ from condvae.evaluation.evaluate import EDITION, evaluate, load_evaluation
 from condvae.evaluation.part import parts
 from condvae.evaluation.protocol import Protocol
 from condvae.evaluation.study import Study
+from condvae.files import write_text
 from condvae.plain import plain
 from condvae.recipe import load_recipe
 from condvae.run import Run
@@ -123,8 +124,7 @@ def known_results() -> Results:
 
 
 def write(name: str, content: dict[str, Any]) -> None:
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    write_text(RESULTS / f"{name}.json", json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":

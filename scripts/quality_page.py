@@ -171,7 +171,7 @@ def by_recipe(known: dict[str, list[Result]], columns: Columns, minutes: dict[st
     for name, versions in known.items():
         cells = [spread(figures(versions, place)) for place in columns.values()]
         if any(cell != "-" for cell in cells):
-            time = [f"{minutes[name]:.2g}"] if minutes else []
+            time = [f"{minutes[name]:.2g}" if name in minutes else "-"] if minutes else []
             rows.append([f"`{name}`", str(len(versions)), *cells, *time])
     return table(head, rows)
 

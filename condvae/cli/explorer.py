@@ -16,7 +16,7 @@ def _options(parser: ArgumentParser) -> None:
         nargs="?",
         default=PRETRAINED,
         metavar="RUN",
-        help="folder of a finished run (default: %(default)s, the model that ships with condvae)",
+        help="folder of a finished run, or hf://USER/NAME (default: %(default)s, the model that ships with condvae)",
     )
     parser.add_argument("--host", default=usual.host, help="address to listen on (default: %(default)s, this machine)")
     parser.add_argument("--port", type=int, default=usual.port, help="port to listen on (default: %(default)s)")

@@ -24,9 +24,10 @@ def export(arguments: Namespace) -> None:
     """Export a model to ONNX, or to programs of torch.export.
 
     The graphs are decode (latent vectors to images), encode (images to latent vectors) and, if the run was evaluated,
-    draw (noise to images, with latent vectors from the mixture). Batch sizes are dynamic, and each condition is an
-    input. The exported graphs are run and compared with the model, and are only kept if they agree. A reduced
-    --precision is measured instead.
+    draw (noise to images, with latent vectors from the mixture). If the model has conditions, there are also condition
+    (conditions to condition vectors) and blend (latent vectors and condition vectors to images). Batch sizes are
+    dynamic, and each condition is an input. The exported graphs are run and compared with the model, and are only kept
+    if they agree. A reduced --precision is measured instead.
 
     Example: condvae export runs/photos --to onnx --out photos.onnx
     """

@@ -12,9 +12,7 @@ def _push_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--license", metavar="NAME", help="licence of the weights, such as mit (default: none is named)"
     )
-    parser.add_argument(
-        "--checkpoint", action="store_true", help="push Lightning's checkpoint, too, to resume training"
-    )
+    parser.add_argument("--checkpoint", action="store_true", help="push Lightning's checkpoint, too")
     parser.add_argument("--dry-run", action="store_true", help="show the files and the card, and send nothing")
 
 
@@ -22,7 +20,7 @@ def push(arguments: Namespace) -> None:
     """Push a finished run to the Hugging Face Hub, with a model card made from it.
 
     Only what belongs to the finished model is pushed. Paths of this machine are shortened to their last part. All files
-    come in one commit, so an interrupted push changes nothing. hf://USER/NAME then stands for the model wherever a run
+    come in one commit, so an interrupted push changes no file. hf://USER/NAME then stands for the model wherever a run
     folder is taken. You must be logged in with 'hf auth login', or have a token in HF_TOKEN.
 
     Example: condvae push runs/photos me/photos --license cc-by-4.0 --dry-run

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, get_args
 
 from condvae.cli.options import Command
 from condvae.errors import ConfigError
+from condvae.hub import is_address
 
 RECIPE = "paper"  # for the source that is the default
 AUTO_RECIPE = "auto"  # for other sources
@@ -43,6 +44,8 @@ def train(arguments: Namespace) -> None:
     chosen = _chosen(argv)
     if chosen.resume == "":
         raise ConfigError("--resume needs a run folder, got ''. Write --resume RUN.")
+    if is_address(chosen.resume or ""):
+        raise ConfigError("A model on the Hub cannot be resumed. Download it, with its cvae.ckpt, into a run folder.")
     if chosen.list_recipes:
         print(recipe_table())
         return

@@ -1,10 +1,12 @@
 """The model card of a run: what it is, how good it is, and how to load it."""
 
+import json
 from typing import NamedTuple
 
 import numpy as np
 
-from condvae.evaluation.evaluate import Evaluation
+from condvae.errors import listed
+from condvae.evaluation.evaluate import Evaluation, load_evaluation
 from condvae.evaluation.study import Study
 from condvae.images import contact_sheet, png
 from condvae.inference.operations import generate
@@ -14,7 +16,6 @@ from condvae.run import Run
 
 COLUMNS, CLASSES = 10, 20  # images of each class on the picture, and classes at most
 PICTURE_WIDTH = 640  # pixels that the picture should have
-SHOWN = 12  # class names in the text
 
 
 class Card(NamedTuple):
@@ -35,7 +36,8 @@ def pictured(run: Run) -> bytes:
     """A PNG file with images of each class, a row for each."""
     model = load(run.path)
     names = model.conditions.classes[:CLASSES]
-    images = generate(model, list(names) or None, count=COLUMNS if names else COLUMNS * COLUMNS, seed=0)
+    count, given = COLUMNS if names else COLUMNS * COLUMNS, model.conditions.typical
+    images = generate(model, list(names) or None, attributes=given, count=count, seed=0)
     sheet = contact_sheet(np.asarray(images), COLUMNS)
     return png(sheet, max(1, PICTURE_WIDTH // sheet.shape[-1]))
 
@@ -52,7 +54,7 @@ def written(card: Card, run: Run) -> str:
         tags=["condvae", "conditional-vae", "vae", "image-generation"],
         model_name=card.name.partition("/")[2],
     )
-    measured = _measured(study)
+    measured = load_evaluation(study)
     lines = ["---", data.to_yaml().strip(), "---", "", f"# {data.model_name}", "", _summary(study.model)]
     lines += [
         "",
@@ -66,18 +68,12 @@ def written(card: Card, run: Run) -> str:
     return ModelCard("\n".join([*lines, ""])).content
 
 
-def _measured(study: Study) -> Evaluation:
-    from condvae.evaluation.evaluate import load_evaluation
-
-    return load_evaluation(study)
-
-
 def _summary(model: CVAE) -> str:
     channels, height, width = model.schema.shape
     what = "grey" if channels == 1 else "colour"
     config, classes = model.config, model.conditions.classes
     given = f" Conditions: {', '.join(config.conditions)}." if config.conditions else " It has no conditions."
-    names = f" Classes: {_listed(classes)}." if classes else ""
+    names = f" Classes: {listed(classes)}." if classes else ""
     return (
         f"A conditional variational autoencoder, made with condvae. It draws {what} images of {height} x {width} "
         f"pixels from {config.latent} latent dimensions. Likelihood: {config.likelihood}. Prior: {config.prior}. "
@@ -85,15 +81,12 @@ def _summary(model: CVAE) -> str:
     )
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:SHOWN])
-    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN:,} more"
-
-
 def _loading(card: Card, model: CVAE) -> list[str]:
     classes = model.conditions.classes
-    label = f'"{classes[0]}", ' if classes else ""
-    lines = [f'model = condvae.load("hf://{card.name}")', f"images = condvae.generate(model, {label}count=16, seed=0)"]
+    label = f"{json.dumps(classes[0], ensure_ascii=False)}, " if classes else ""
+    given = f"attributes={model.conditions.typical}, " if model.conditions.typical else ""
+    drawn = f"images = condvae.generate(model, {label}{given}count=16, seed=0)"
+    lines = [f'model = condvae.load("hf://{card.name}")', drawn]
     return ["## Use", "", "```python", "import condvae  # pip install 'condvae[hub]'", "", *lines, "```"]
 
 
@@ -135,5 +128,5 @@ def _limits(measured: Evaluation, model: CVAE) -> list[str]:
         "- An image is the mean of p(x|z,y), which is smoother than a photograph.",
     ]
     if model.conditions.classes:
-        lines.append("- The model knows no other classes than those named above.")
+        lines.append("- The model knows no other classes than those of its training images.")
     return ["## Limits", "", *lines, *(f"- {title}: {verdict}" for title, verdict in measured.verdicts())]

@@ -1,5 +1,6 @@
 """Exported graphs compared with the model that they come from."""
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from condvae.errors import ExportError, InputError, RunError
 from condvae.export.graphs import NOT_GIVEN, Graph, Tensors
+from condvae.files import replacing, storing
 
 PIXELS = ("float32", "uint8")  # types of images
 BATCHES = (1, 4, 257)
@@ -72,6 +74,31 @@ def require_possible(out: Path, **chosen: tuple[str, Sequence[str]]) -> None:
             raise InputError(f"{name} must be one of {', '.join(known)}, got '{value}'.")
     if out.exists():
         raise RunError(f"{out} exists. Choose another --out, or remove it.")
+
+
+def stored(files: Sequence[Path], out: Path, is_file: bool) -> tuple[Path, ...]:
+    """Copy finished files to where they were asked for, all of them or none.
+
+    Args:
+        files: the files. There is one if `is_file` is true.
+        out: the place of the file, or of a new folder.
+        is_file: whether `out` is a file.
+
+    Raises:
+        StorageError: they cannot be written.
+    """
+    if is_file:
+        with replacing(out) as temporary:
+            shutil.copyfile(files[0], temporary)
+        return (out,)
+    with storing(out):
+        part = out.with_name(f".{out.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        for path in files:
+            shutil.copyfile(path, part / path.name)
+        part.rename(out)
+    return tuple(out / path.name for path in files)
 
 
 def compared(graph: Graph, run: Runner, strict: bool = True) -> Difference:

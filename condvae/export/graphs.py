@@ -10,11 +10,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from condvae.errors import ConfigError
 from condvae.model.cvae import CVAE
 from condvae.model.priors import MixturePrior
 
 Tensors = dict[str, Tensor]
 NOT_GIVEN = -1  # the number of a class that is not given
+RESERVED = ("images", "mean", "noise", "stddev", "uniform", "y", "z")  # names of inputs and outputs
 
 
 class Graph(nn.Module, ABC):
@@ -115,13 +117,17 @@ class Encode(Graph):
 
 
 class Vectors(Graph):
-    """Args:
-    mixture: the mixture that latent vectors are drawn from.
+    """Latent vectors from a mixture.
+
+    Args:
+        model: the model, in evaluation mode, on the CPU.
+        mixture: the mixture that latent vectors are drawn from.
+        integers: whether images are uint8.
     """
 
     name = "vectors"
     text = (
-        "Noise from N(0, I), numbers from 0 to 1 and conditions to latent vectors from the mixture that was fitted to "
+        "Noise from N(0, I), numbers from 0 to below 1 and conditions to latent vectors from the mixture fitted to "
         "the codes of the training images."
     )
     outputs = ("z",)
@@ -148,7 +154,7 @@ class Vectors(Graph):
 
 class Draw(Vectors):
     name = "draw"
-    text = "Noise from N(0, I), numbers from 0 to 1 and conditions to images, with latent vectors as in `vectors`."
+    text = "Noise from N(0, I), numbers from 0 to below 1 and conditions to images, with z from the fitted mixture."
     outputs = ("images",)
 
     def forward(self, given: Tensors) -> tuple[Tensor, ...]:
@@ -187,7 +193,16 @@ def graphs_of(model: CVAE, mixture: MixturePrior | None, integers: bool = False)
     """What is exported of a model.
 
     There is nothing to draw from the mixture if there is no mixture, and nothing to blend if there are no conditions.
+
+    Raises:
+        ConfigError: a condition has the name of another input or output.
     """
+    for variable in model.conditions.variables:
+        if variable.name in RESERVED:
+            raise ConfigError(
+                f"The condition '{variable.name}' has the name of another input or output of an exported graph. Train "
+                f"with another name for it than {', '.join(RESERVED)}."
+            )
     found: list[Graph] = [Decode(model, integers), Encode(model, integers)]
     found += [] if mixture is None else [Draw(model, mixture, integers)]
     return found + ([Condition(model), Blend(model, integers)] if model.conditions.variables else [])

@@ -12,13 +12,18 @@ from typing import Any, NamedTuple
 import yaml
 
 from condvae.errors import ConfigError, RunError, require_extra
+from condvae.evaluation.evaluate import load_evaluation
+from condvae.evaluation.study import Study
 from condvae.export.card import Card, pictured, written
 from condvae.hub import FILES, parse
+from condvae.inference.mixture import load_mixture
 from condvae.progress import announce
 from condvae.run import Run
 
 CARD, PICTURE = "README.md", "samples.png"
 SETTINGS = ("config.yaml", "model.json", "data.json")  # files in which paths of the machine may stand
+NAMES = ("schema", "class_names")  # settings that hold names, and no paths
+CHECKPOINT = "cvae.ckpt"
 PLACE = re.compile(r"([\w-]+:)?((?:/|~|\\\\|[A-Za-z]:[/\\])\S.*)", re.DOTALL)
 
 
@@ -47,7 +52,7 @@ def push(
 ) -> Pushed:
     """Push a finished run to a model repository on the Hugging Face Hub, with a model card made from it.
 
-    All files come in one commit, so an interrupted push changes nothing. Paths of this machine are shortened to their
+    All files come in one commit, so an interrupted push changes no file. Paths of this machine are shortened to their
     last part.
 
     Args:
@@ -64,6 +69,7 @@ def push(
         RunError: the run is unfinished or damaged, there is no token, or the Hub refuses the push or is not reachable.
     """
     require_extra("hub", "Pushing to the Hub")
+    name = name.removeprefix("hf://")
     if parse(f"hf://{name}").revision:
         raise ConfigError(f"'{name}' names a revision. Push to USER/NAME.")
     with staged(Run.find(run), name, licence, checkpoint) as folder:
@@ -81,7 +87,7 @@ def staged(run: Run, name: str, licence: str | None, checkpoint: bool) -> Iterat
         RunError: the run is unfinished or damaged.
     """
     run.describe()  # it is finished
-    chosen = [run.path / file for file in FILES] + ([run.checkpoint] if checkpoint else [])
+    chosen = [run.path / file for file in FILES if is_of(run, file)] + ([run.checkpoint] if checkpoint else [])
     if checkpoint and not run.checkpoint.is_file():
         raise RunError(f"{run.path} has no checkpoint {run.checkpoint.name}. Push without --checkpoint.")
     with tempfile.TemporaryDirectory() as temporary:
@@ -96,10 +102,22 @@ def staged(run: Run, name: str, licence: str | None, checkpoint: bool) -> Iterat
         yield folder
 
 
+def is_of(run: Run, file: str) -> bool:
+    """Whether a file is not of other weights than those of the run."""
+    if file == run.evaluation.name:
+        return bool(load_evaluation(Study(run)).parts)
+    if file == run.mixture.name and run.mixture.is_file():
+        try:
+            load_mixture(run.path)
+        except RunError:
+            return False
+    return True
+
+
 def without_places(value: Any) -> Any:
     """Settings in which each absolute path is shortened to its last part: folder:/home/me/photos to folder:photos."""
     if isinstance(value, dict):
-        return {key: without_places(one) for key, one in value.items()}
+        return {key: one if key in NAMES else without_places(one) for key, one in value.items()}
     if isinstance(value, list):
         return [without_places(one) for one in value]
     found = PLACE.fullmatch(value) if isinstance(value, str) else None
@@ -126,7 +144,7 @@ def _sent(folder: Path, name: str, private: bool) -> str:
             repo_id=name,
             folder_path=folder,
             commit_message="Push a model with condvae",
-            delete_patterns=[*FILES, PICTURE],  # of an earlier model, if this one does not have them
+            delete_patterns=[*FILES, PICTURE, CHECKPOINT],  # of an earlier model, if this one does not have them
         )
     except HfHubHTTPError as error:
         if error.response.status_code in (401, 403):
@@ -135,9 +153,12 @@ def _sent(folder: Path, name: str, private: bool) -> str:
                 "write there."
             ) from error
         reason = str(error).partition("\n")[0]
-        raise RunError(f"The Hub did not take {name}: {reason}. Nothing was changed. Run the command again.") from error
+        raise RunError(f"The Hub did not take {name}: {reason}. No file was changed. Run the command again.") from error
+    except ValueError as error:  # the Hub refuses the metadata of the card
+        reason = " ".join(str(error).split())
+        raise RunError(f"The Hub did not take the card: {reason}. No file was changed. Check --license.") from error
     except (httpx2.TransportError, OfflineModeIsEnabled, RuntimeError) as error:  # the last of a broken upload
         raise RunError(
-            f"The Hub is not reachable ({error}). Nothing was changed. Check the connection and run the command again."
+            f"The Hub is not reachable ({error}). No file was changed. Check the connection and run the command again."
         ) from error
     return str(address)

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -11,14 +10,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from onnx import GraphProto, ModelProto, TensorProto, helper, save_model
+from onnx import GraphProto, ModelProto, TensorProto, helper, load_model, save_model
 
 from condvae.evaluation.study import Study
-from condvae.export.comparison import PIXELS, Exported, compared, require_possible
+from condvae.export.comparison import PIXELS, Exported, compared, require_possible, stored
 from condvae.export.graphs import Blend, Condition, Decode, Encode, Graph, Vectors, graphs_of
 from condvae.export.precision import FULL, PRECISIONS, labels_obeyed, reduce
 from condvae.export.protos import chained, model_of, prefixed, side_by_side
-from condvae.files import sha256, storing
+from condvae.files import sha256
 from condvae.inference.mixture import mixture_if_any
 from condvae.inference.runtime import runner, session_of
 from condvae.model.cvae import CVAE
@@ -35,7 +34,7 @@ ENDING = ".onnx"
 def export_onnx(
     run: Run | Path | str, out: Path, *, pixels: str = PIXELS[0], precision: str = FULL, licence: str | None = None
 ) -> Exported:
-    """Export a model as ONNX graphs: decode, encode, and draw if the run has a mixture.
+    """Export a model as ONNX graphs, those of `condvae.export.graphs.graphs_of`.
 
     Batch sizes are dynamic. Each condition is an input by its name. The graphs run in onnxruntime, are compared with
     the model, and are only kept if they agree.
@@ -50,6 +49,7 @@ def export_onnx(
         licence: the licence of the weights, which is written into the files.
 
     Raises:
+        ConfigError: a condition has the name of another input or output.
         ExportError: a graph differs from the model.
         InputError: there is no such type of images, or no such precision.
         RunError: the run is unfinished or damaged, or `out` exists.
@@ -68,20 +68,17 @@ def export_onnx(
         for path, content in zip(files, contents, strict=True):
             save_model(model_of(content, protos[0], about), path)
             reduce(path, precision)
-        differences = {}
+            if is_file:
+                add_defaults(path, graphs)
+        differences, obeyed = {}, None
         for number, graph in enumerate(graphs):
             session = session_of(files[0 if is_file else number])
             run_graph = runner(session, graph.outputs, f"{graph.name}." if is_file else "")
             differences[graph.name] = compared(graph, run_graph, strict=precision == FULL)
             if precision != FULL and number == 0:
                 obeyed = labels_obeyed(study, graph, run_graph)
-        with storing(out):
-            if not is_file:
-                out.mkdir()
-            places = [out if is_file else out / name for name in names]
-            for path, place in zip(files, places, strict=True):
-                shutil.copyfile(path, place)
-    return Exported(tuple(places), differences, None if precision == FULL else obeyed)
+        places = stored(files, out, is_file)
+    return Exported(places, differences, obeyed)
 
 
 def traced(model: CVAE, mixture: MixturePrior | None, integers: bool) -> list[ModelProto]:
@@ -128,14 +125,21 @@ def metadata(run: Run, graphs: list[Graph], licence: str | None) -> dict[str, st
 
 
 def _whole(protos: list[ModelProto], graphs: list[Graph]) -> GraphProto:
-    """All graphs in one. Each input has a default, so that a runtime can be asked for some outputs alone."""
-    whole = side_by_side(prefixed(proto.graph, f"{graph.name}.") for proto, graph in zip(protos, graphs, strict=True))
+    """All graphs in one."""
+    pairs = zip(protos, graphs, strict=True)
+    return side_by_side(prefixed(proto.graph, f"{graph.name}.") for proto, graph in pairs)
+
+
+def add_defaults(path: Path, graphs: list[Graph]) -> None:
+    """Give each input of a file with all graphs a default, so that a runtime can be asked for some outputs alone."""
+    model = load_model(path)
     examples = {f"{graph.name}.{name}": one for graph in graphs for name, one in graph.inputs(1).items()}
     for name, one in examples.items():
         values = torch.zeros_like(one).numpy()
         kind = helper.np_dtype_to_tensor_dtype(values.dtype)
-        whole.initializer.append(TensorProto(name=name, data_type=kind, dims=values.shape, raw_data=values.tobytes()))
-    return whole
+        default = TensorProto(name=name, data_type=kind, dims=values.shape, raw_data=values.tobytes())
+        model.graph.initializer.append(default)
+    save_model(model, path)
 
 
 def _proto(graph: Graph) -> ModelProto:

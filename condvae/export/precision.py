@@ -1,15 +1,17 @@
 """ONNX files with fewer bits for each number, and what that costs."""
 
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import onnx
 import torch
 
-from condvae.errors import DataError
+from condvae.errors import CondvaeError
 from condvae.evaluation.study import Study
 from condvae.export.comparison import Obeyed, Runner
 from condvae.export.graphs import Graph
 from condvae.images import unit
+from condvae.progress import advise
 from condvae.seeds import seeded
 
 FULL, HALF, BYTES = "float32", "float16", "int8"
@@ -23,15 +25,23 @@ def reduce(path: Path, precision: str) -> None:
     if precision == HALF:
         from onnxruntime.transformers.float16 import convert_float_to_float16
 
-        onnx.save_model(convert_float_to_float16(onnx.load_model(path), keep_io_types=True), path)
+        half = convert_float_to_float16(onnx.load_model(path), keep_io_types=True)
+        _sort(half.graph)
+        onnx.save_model(half, path)
     elif precision == BYTES:
         from onnxruntime.quantization import quantize_dynamic
 
-        about = onnx.load_model(path).metadata_props
         quantize_dynamic(path, path, op_types_to_quantize=QUANTISED)
-        reduced = onnx.load_model(path)
-        reduced.metadata_props.extend(about)
-        onnx.save_model(reduced, path)
+
+
+def _sort(graph: onnx.GraphProto) -> None:
+    """Put each node behind those whose outputs it needs, as the conversion does not."""
+    nodes = list(graph.node)
+    makers = {name: number for number, node in enumerate(nodes) for name in node.output}
+    needed = {number: {makers[one] for one in node.input if one in makers} for number, node in enumerate(nodes)}
+    order = list(TopologicalSorter(needed).static_order())
+    del graph.node[:]
+    graph.node.extend(nodes[number] for number in order)
 
 
 def labels_obeyed(study: Study, graph: Graph, run: Runner) -> Obeyed | None:
@@ -47,7 +57,8 @@ def labels_obeyed(study: Study, graph: Graph, run: Runner) -> Obeyed | None:
     classes = len(study.model.conditions.classes)
     try:
         judge = study.judge if classes > 1 else None
-    except DataError:
+    except CondvaeError as error:
+        advise(f"Labels were not judged, because the data is not available: {error}")
         judge = None
     if judge is None:
         return None

@@ -1,14 +1,12 @@
 """A model as programs of torch.export, which run without the code of condvae."""
 
-import shutil
 import tempfile
 from pathlib import Path
 
 import torch
 
-from condvae.export.comparison import PIXELS, Arrays, Exported, compared, require_possible
+from condvae.export.comparison import PIXELS, Arrays, Exported, compared, require_possible, stored
 from condvae.export.graphs import graphs_of
-from condvae.files import storing
 from condvae.inference.mixture import mixture_if_any
 from condvae.model.saving import load
 from condvae.progress import progress
@@ -19,17 +17,18 @@ EXAMPLE = 3  # images in the batch that is traced; its size stays open
 
 
 def export_programs(run: Run | Path | str, out: Path, *, pixels: str = PIXELS[0]) -> Exported:
-    """Export a model as programs of torch.export: decode, encode, and draw if the run has a mixture.
+    """Export a model as programs of torch.export, those of `condvae.export.graphs.graphs_of`.
 
     The programs are loaded again, and are only kept if they agree with the model. They take a dictionary of inputs by
     name: `torch.export.load("decode.pt2").module()(given={"z": z, "label": labels})`.
 
     Args:
         run: a finished run, its folder, its address on the Hub, or "pretrained".
-        out: a new folder for the files decode.pt2, encode.pt2 and draw.pt2.
+        out: a new folder for a file for each graph, such as decode.pt2.
         pixels: the type of images: float32 from 0 to 1, or uint8 from 0 to 255.
 
     Raises:
+        ConfigError: a condition has the name of another input or output.
         ExportError: a program differs from the model.
         InputError: there is no such type of images.
         RunError: the run is unfinished or damaged, or `out` exists.
@@ -50,8 +49,5 @@ def export_programs(run: Run | Path | str, out: Path, *, pixels: str = PIXELS[0]
 
             differences[graph.name] = compared(graph, run_program)  # type: ignore[arg-type]
             advance(1)
-        with storing(out):
-            out.mkdir()
-            for path in files:
-                shutil.copyfile(path, out / path.name)
-    return Exported(tuple(out / path.name for path in files), differences)
+        places = stored(files, out, is_file=False)
+    return Exported(places, differences)

@@ -17,6 +17,7 @@ from condvae.config import Z_PRIORS
 from condvae.data.labelled import LabelledImages
 from condvae.errors import InputError
 from condvae.images import to_uint8, unit
+from condvae.inference.inputs import require_seed
 from condvae.model.cvae import CVAE
 from condvae.model.priors import MixturePrior
 from condvae.seeds import seeded
@@ -55,16 +56,6 @@ def draw(
                     y = model.conditions(block.to(model.device)).to(_device_of(module))
                     blocks.append(module(y).sample().cpu())
         return torch.cat(blocks)
-
-
-def require_seed(seed: int | None) -> None:
-    """Make sure that a seed is possible.
-
-    Raises:
-        InputError: it is not.
-    """
-    if seed is not None and not 0 <= seed < 2**32:
-        raise InputError(f"seed must be from 0 to 4294967295, got {seed}.")
 
 
 def prior_module(model: CVAE, prior: str | nn.Module) -> nn.Module | None:

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from condvae.errors import InputError
-from condvae.inference.batched import BLOCK, MODEL_PRIOR, draw, draw_pixels, prior_module, require_seed
-from condvae.inference.inputs import Attributes, Label, common_size
+from condvae.inference.batched import BLOCK, MODEL_PRIOR, draw, draw_pixels, prior_module
+from condvae.inference.inputs import Attributes, Label, common_size, require_seed
 from condvae.inference.tensors import as_conditions, as_vectors
 from condvae.model.cvae import CVAE
 from condvae.seeds import seeded

@@ -21,6 +21,7 @@ from condvae.inference.inputs import (
     as_vectors,
     common_size,
     for_each,
+    require_seed,
     with_changes,
 )
 from condvae.inference.runtime import Runner, graph_names, part_of, runner, session_of
@@ -43,8 +44,9 @@ OUTPUTS = {
 class ExportedModel:
     """A model from a file that `condvae export --to onnx` wrote.
 
-    Its methods are the functions of condvae of the same names. The same seed draws other latent vectors than the same
-    model in PyTorch, because PyTorch's random numbers are its own. Attributes are not measured of images.
+    Its methods are the functions of condvae of the same names, with two differences. The same seed gives other images
+    than in PyTorch. Slant, thickness, ink and width are not measured of images: give them, or leave them out if the
+    model has condition dropout.
 
     Args:
         path: the file.
@@ -116,6 +118,7 @@ class ExportedModel:
         Raises:
             InputError: an argument does not fit the model, or arguments do not fit each other.
         """
+        require_seed(seed)
         rows = as_conditions(self, label, attributes)
         if z is not None:
             if count != 1 or prior != MODEL_PRIOR:

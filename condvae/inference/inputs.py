@@ -103,7 +103,7 @@ def as_images(model: Described, images: ArrayLike) -> NDArray[Any]:
             f"Images have the shape {np.shape(images)}; this model takes (B, {', '.join(map(str, shape))}) with B >= 1."
         )
     if given.dtype == np.uint8:
-        return np.ascontiguousarray(given)
+        return np.require(given, requirements=["C", "W"])
     values: Rows = given.astype(np.float32)
     if not ((values >= 0) & (values <= 1)).all():
         raise InputError(
@@ -111,6 +111,16 @@ def as_images(model: Described, images: ArrayLike) -> NDArray[Any]:
             "or floats from 0 to 1."
         )
     return values
+
+
+def require_seed(seed: int | None) -> None:
+    """Make sure that a seed is possible.
+
+    Raises:
+        InputError: it is not.
+    """
+    if seed is not None and not 0 <= seed < 2**32:
+        raise InputError(f"seed must be from 0 to 4294967295, got {seed}.")
 
 
 def for_each(rows: Rows, count: int) -> Rows:
@@ -188,4 +198,7 @@ def _column(variable: Attribute, given: Any, optional: bool) -> Rows:
 
 def detached(values: Any) -> Any:
     """A tensor as an array on the CPU, without gradients. Anything else stays as it is."""
-    return values.detach().cpu().numpy() if hasattr(values, "detach") else values
+    if not hasattr(values, "detach"):
+        return values
+    plain = values.detach().cpu()
+    return (plain.float() if plain.is_floating_point() else plain).numpy()  # NumPy has no bfloat16

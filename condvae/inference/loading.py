@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from condvae.hub import is_address
+
 if TYPE_CHECKING:
     from condvae.inference.exported import ExportedModel
     from condvae.model.cvae import CVAE
@@ -26,7 +28,7 @@ def load(path: Path | str) -> "CVAE | ExportedModel":
         MissingExtraError: what the file or the address needs is not installed.
         RunError: there is no model, the run is unfinished or of a newer format, or the weights do not belong to it.
     """
-    if str(path).endswith(EXPORTED):
+    if str(path).endswith(EXPORTED) and not is_address(str(path)):
         from condvae.errors import require_extra
 
         require_extra("onnx", f"Loading {path}")

@@ -43,12 +43,12 @@ def html_of(model: "CVAE") -> str:
     if model.conditions.classes:
         rows[:, 0] = torch.arange(count)
     training = model.training
+    model.eval()
     with torch.inference_mode():
-        model.eval()
         y = model.conditions(rows.to(model.device))
         z = model.prior.from_standard(torch.zeros(count, model.config.latent, device=model.device), y)
         images = to_uint8(model.likelihood(z, y).mean)
-        model.train(training)
+    model.train(training)
     sheet = contact_sheet(images, min(COLUMNS, count))
     picture = b64encode(png(sheet, max(1, WIDTH // sheet.shape[-1]))).decode("ascii")
     return (

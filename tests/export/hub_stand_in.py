@@ -43,6 +43,7 @@ class Hub(ThreadingHTTPServer):
         large: large files that were uploaded, by their digest.
         token: what a request must be authorised with to write, or to read what is private.
         failing: the status of all answers, if it is not 0.
+        broken_route: a part of the paths whose requests fail.
         broken_after: bytes of a file after which the connection is closed, if it is not 0.
         requests: method and path of each request.
     """
@@ -55,6 +56,7 @@ class Hub(ThreadingHTTPServer):
         self.large: dict[str, bytes] = {}
         self.token = "secret"
         self.failing = self.broken_after = 0
+        self.broken_route = ""
         self.requests: list[tuple[str, str]] = []
 
     @property
@@ -88,6 +90,9 @@ class Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         self.server.requests.append((self.command, path))
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.server.broken_route and self.server.broken_route in path:
+            self.send(501, {"error": "the stand-in fails"})
+            return
         if self.server.failing:
             self.send(self.server.failing, {"error": "the stand-in fails"})
             return

@@ -11,10 +11,10 @@ import torch
 
 import condvae
 from condvae.config import Config, ModelConfig, TrainingConfig
-from condvae.errors import ExportError, InputError, RunError
+from condvae.errors import ConfigError, ExportError, InputError, RunError
 from condvae.export import comparison, protos
 from condvae.export.comparison import TOLERANCE
-from condvae.export.graphs import NOT_GIVEN
+from condvae.export.graphs import NOT_GIVEN, graphs_of
 from condvae.export.onnx import export_onnx
 from condvae.export.programs import export_programs
 from condvae.files import sha256
@@ -23,7 +23,7 @@ from condvae.inference.runtime import runner, session_of
 from condvae.model.cvae import CVAE
 from condvae.model.saving import save_model
 from condvae.run import Run
-from condvae.schema import Schema
+from condvae.schema import Attribute, Schema
 from tests.conftest import Cli
 from tests.model.test_laws import COMBINATIONS, MIXED, SHAPES, beta_of
 
@@ -42,7 +42,7 @@ def made(path: Path, config: ModelConfig, shape: tuple[int, int, int]) -> Run:
     path.mkdir()
     save_model(run, model, Config(model=config, training=TrainingConfig(beta=beta_of(config))), {})
     if model.conditions.classes:
-        codes = torch.randn(300, config.latent)
+        codes = 3 + 0.3 * torch.randn(300, config.latent)  # far from N(0, I)
         save_mixture(run, fit_mixture(codes, torch.arange(300) % 2, 2, components=2))
     return run
 
@@ -140,6 +140,9 @@ def test_reduced_precision_says_what_it_costs(run: Run, tmp_path: Path, command:
         assert "Labels obeyed, z from the prior: " in output
         assert "decode: differs from the model by 0.0" in output
         assert session_of(path).get_modelmeta().custom_metadata_map["precision"] == precision
+        onnx.checker.check_model(onnx.load_model(path))
+        images, reduced = (condvae.load(one).generate("3", z=[0.5, -1]) for one in (whole.files[0], path))
+        assert np.abs(images.astype(int) - reduced).mean() < 8, "the reduced file can be loaded"
     assert whole.obeyed is None
 
 
@@ -169,6 +172,26 @@ def test_mistakes_are_explained(earlier: Path, tmp_path: Path, command: Cli) -> 
         "export", tmp_path / "none", "--to", "onnx", "--out", tmp_path / "p"
     )
     assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize("prior", ["standard", "gaussian"])
+def test_bytes_keep_the_inputs_of_convolutions(tmp_path: Path, prior: str) -> None:
+    """The defaults of inputs are no weights."""
+    config = ModelConfig(latent=2, network="conv", encoder=(8,), decoder=(8,), prior=prior)
+    run = made(tmp_path / "run", config, (1, 8, 8))
+    model = condvae.load(export_onnx(run, tmp_path / "model.onnx", precision="int8").files[0])
+    images = model.generate(["a", "b"], z=[[0, 0], [1, 1]])
+    wanted = condvae.generate(condvae.load(run.path), ["a", "b"], z=[[0, 0], [1, 1]])
+    assert np.abs(images.astype(int) - wanted).mean() < 20
+    assert model.encode(images, [0, 0, 1, 1]).shape == (4, 2)
+    assert len(model.interpolate(["a", "b"], [0, 0], steps=2)) == 3
+
+
+def test_names_of_inputs_are_reserved(tmp_path: Path) -> None:
+    schema = Schema((1, 4, 4), ("a", "b"), (Attribute("z", (), 0.0, 1.0),))
+    model = CVAE(ModelConfig(conditions=("label", "z"), encoder=(8,), decoder=(8,)), schema)
+    with pytest.raises(ConfigError, match=r"The condition 'z' has the name of another input or output"):
+        graphs_of(model, None)
 
 
 def test_a_comparison_finds_what_is_not_a_number() -> None:

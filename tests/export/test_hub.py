@@ -151,12 +151,13 @@ def test_a_revision_is_a_version_and_the_cache_serves_without_a_network(
 
 
 def test_mistakes_are_explained(hub: Hub, monkeypatch: pytest.MonkeyPatch, command: Cli) -> None:
-    for address in ("hf://digits", "hf://a/b/c", "hf://a/b@", "hf://a b/c"):
+    for address in ("hf://digits", "hf://a/b/c", "hf://a/b@", "hf://a b/c", "hf://a/b--c", "hf://a/.b", "hf://a/b.git"):
         with pytest.raises(ConfigError, match=r"is no address on the Hub\. Write hf://USER/NAME"):
             parse(address)
     with pytest.raises(RunError, match=r"There is no model me/none on the Hub, or you have no access"):
         condvae.load("hf://me/none")
     assert "names a revision" in command.fails("push", "pretrained", "me/digits@main")
+    assert "Download it, with its cvae.ckpt" in command.fails("train", "--resume", f"hf://{NAME}")
     assert "is not finished" in command.fails("push", unfinished(), NAME)
     assert "has no checkpoint cvae.ckpt" in command.fails("push", "pretrained", NAME, "--checkpoint")
     push("pretrained", NAME)
@@ -204,11 +205,44 @@ def test_an_interrupted_download_leaves_nothing_half(hub: Hub) -> None:
 def test_an_interrupted_upload_changes_nothing(hub: Hub) -> None:
     push("pretrained", NAME)
     before = list(hub.repositories[NAME].versions)
-    hub.failing = 501
-    with pytest.raises(RunError, match=r"The Hub did not take me/digits.* Nothing was changed\. Run the command again"):
-        push("pretrained", NAME)
-    hub.failing = 0
-    assert hub.repositories[NAME].versions == before
+    for route in ("commit", "preupload", "upload", "batch"):
+        hub.broken_route = route
+        hub.large.clear()
+        with pytest.raises(RunError, match=r"No file was changed\. .*un the command again"):
+            push(changed(NAME), NAME)
+        assert hub.repositories[NAME].versions == before, route
+
+
+def changed(name: str) -> Run:
+    """A run that differs from the shipped one in a large file and in a small one."""
+    run = Run(Path(shutil.copytree(SHIPPED, Path("changed"), dirs_exist_ok=True)))
+    (run.path / "metrics.csv").write_text("epoch,loss\n0,1\n")
+    return run
+
+
+def test_files_of_other_weights_are_not_pushed(hub: Hub, earlier: Path) -> None:
+    run = Run(earlier / "squared-error")
+    shutil.copy(Run(SHIPPED).mixture, run.mixture)
+    assert "mixture.safetensors" not in push(run, NAME).files
+    assert "evaluation.json" not in push(run, NAME).files, "it was measured by an earlier version"
+
+
+def test_a_model_with_attributes_is_pushed_with_code_that_runs(hub: Hub, earlier: Path) -> None:
+    card = push(earlier / "attributes", NAME).card
+    code = card.split("```python\n")[1].split("```")[0]
+    found: dict[str, object] = {}
+    exec(code, found)
+    assert found["images"].shape[0] == 16
+
+
+def test_class_names_that_look_like_paths_stay(hub: Hub, earlier: Path) -> None:
+    run = Run(earlier / "squared-error")
+    description = json.loads(run.description.read_text())
+    names = ["/m/01g317", "/n/01g317", "a:/b"]
+    description["schema"]["classes"] = names
+    run.description.write_text(json.dumps(description))
+    push(run, NAME)
+    assert list(condvae.load(f"hf://{NAME}").schema.classes) == names
 
 
 def test_the_environment_names_the_hub(hub: Hub, tmp_path: Path) -> None:
@@ -222,4 +256,4 @@ def test_the_environment_names_the_hub(hub: Hub, tmp_path: Path) -> None:
     code = f"import condvae; print(condvae.generate(condvae.load('hf://{NAME}'), '3').shape)"
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "(1, 1, 28, 28)"
-    assert "GET", f"/api/models/{NAME}" in hub.requests
+    assert ("GET", f"/api/models/{NAME}") in hub.requests

@@ -59,7 +59,7 @@ def test_recipes_have_the_settings_that_were_chosen(monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(ROOT)
     comparison = choose.COMPARISONS[number]
     best = choose.chosen(comparison)
-    if best is None:
+    if best is None or not comparison.is_applied:
         pytest.skip("it is not measured yet, as the page says")
     values = settings(comparison.name, 0).to_dict()
     trial = comparison.trials[best]
