@@ -97,11 +97,15 @@ def test_report_of_the_autoencoder(study: Study) -> None:
 def test_a_run_of_an_earlier_version_has_a_report(
     mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The settings of the model that ships are in an older layout."""
+    """Format 1 had the source as a text, and the number of validation images among the settings of training."""
     monkeypatch.setattr("condvae.report.html._pictures", lambda _: [])
-    shutil.copytree(SHIPPED, tmp_path / "run")
-    study = Study(tmp_path / "run", mnist)
-    assert study.description["config"]["data"] == "mnist"
+    run = Run(Path(shutil.copytree(SHIPPED, tmp_path / "run")))
+    description = json.loads(run.description.read_text("utf-8"))
+    settings = description["config"]
+    settings["training"]["validation"] = settings["data"]["validation_split"]
+    settings["data"] = "mnist"
+    run.description.write_text(json.dumps({**description, "format": 1}), "utf-8")
+    study = Study(run, mnist)
     content = write_report(study, load_evaluation(study), []).read_text("utf-8")
     assert "trained on\n<code>mnist</code>" in content
     assert "<code>data.validation_split</code></th><td><code>5000" in content
