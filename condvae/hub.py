@@ -87,7 +87,7 @@ def pulled(address: Address) -> Path:
         )
     except (LocalEntryNotFoundError, HfHubHTTPError, httpx2.TransportError) as error:
         if isinstance(error, HfHubHTTPError) and error.response.status_code < 500:
-            raise RunError(REFUSED.format(address, _reason(error))) from error
+            raise RunError(REFUSED.format(address, reason(error))) from error
         raise RunError(
             f"{address} is not available: the Hub is not reachable, or the connection broke, and the cache has no "
             "complete copy. Check the connection and run the command again."
@@ -105,7 +105,8 @@ def pulled(address: Address) -> Path:
     return folder
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """The first line of an error of huggingface_hub. The others are links to its pages."""
     return str(error).partition("\n")[0]
 
 
@@ -139,7 +140,7 @@ def _is_reachable(address: Address) -> bool:
         ) from error
     except HfHubHTTPError as error:
         if error.response.status_code < 500:
-            raise RunError(REFUSED.format(address, _reason(error))) from error
+            raise RunError(REFUSED.format(address, reason(error))) from error
     except (httpx2.TransportError, OfflineModeIsEnabled):
         pass
     advise("The Hub is not reachable. A copy in the cache is used if there is one.")

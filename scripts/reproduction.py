@@ -12,6 +12,7 @@ from typing import Any
 from scipy.stats import t
 
 from condvae.evaluation.judge import load_judge
+from condvae.files import write_text
 from condvae.reproduce import reproduce
 
 SEEDS = range(20)
@@ -32,7 +33,7 @@ def main() -> None:
     for seed in SEEDS:
         known = results()
         if str(seed) not in known:
-            RESULTS.write_text(json.dumps({**known, str(seed): measured(seed)}, indent=1) + "\n", "utf-8")
+            write_text(RESULTS, json.dumps({**known, str(seed): measured(seed)}, indent=1) + "\n")
     PAGE.write_text("\n".join(page(results())), "utf-8")
     print(f"Written: {PAGE}")
 

@@ -11,8 +11,6 @@ from condvae.evaluation.study import Study
 from condvae.images import contact_sheet, png
 from condvae.inference.operations import generate
 from condvae.model.cvae import CVAE
-from condvae.model.saving import load
-from condvae.run import Run
 
 COLUMNS, CLASSES = 10, 20  # images of each class on the picture, and classes at most
 PICTURE_WIDTH = 640  # pixels that the picture should have
@@ -32,9 +30,8 @@ class Card(NamedTuple):
     picture: str
 
 
-def pictured(run: Run) -> bytes:
+def pictured(model: CVAE) -> bytes:
     """A PNG file with images of each class, a row for each."""
-    model = load(run.path)
     names = model.conditions.classes[:CLASSES]
     count, given = COLUMNS if names else COLUMNS * COLUMNS, model.conditions.typical
     images = generate(model, list(names) or None, attributes=given, count=count, seed=0)
@@ -42,11 +39,10 @@ def pictured(run: Run) -> bytes:
     return png(sheet, max(1, PICTURE_WIDTH // sheet.shape[-1]))
 
 
-def written(card: Card, run: Run) -> str:
+def written(card: Card, study: Study) -> str:
     """The text of the card, with its metadata at the top."""
     from huggingface_hub import ModelCard, ModelCardData
 
-    study = Study(run)
     data = ModelCardData(
         license=card.licence,
         library_name="condvae",

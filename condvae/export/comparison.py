@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from condvae.errors import ExportError, InputError, RunError
-from condvae.export.graphs import NOT_GIVEN, Graph, Tensors
+from condvae.export.graphs import Graph, Tensors
 from condvae.files import replacing, storing
+from condvae.inference.inputs import NOT_GIVEN
 
 PIXELS = ("float32", "uint8")  # types of images
 BATCHES = (1, 4, 257)

@@ -15,7 +15,7 @@ from condvae.model.cvae import CVAE
 from condvae.model.priors import MixturePrior
 
 Tensors = dict[str, Tensor]
-NOT_GIVEN = -1  # the number of a class that is not given
+TRACED = 3  # images in the batch that is traced, whose size stays open
 RESERVED = ("images", "mean", "noise", "stddev", "uniform", "y", "z")  # names of inputs and outputs
 
 
@@ -65,9 +65,9 @@ class Graph(nn.Module, ABC):
                 found[variable.name] = variable.mean + variable.sd * torch.randn(count)
         return found
 
-    def program(self, count: int) -> torch.export.ExportedProgram:
-        """The graph as a program of torch.export, traced with a batch of `count`, for batches of any size."""
-        inputs = self.inputs(count)
+    def program(self) -> torch.export.ExportedProgram:
+        """The graph as a program of torch.export, for batches of any size."""
+        inputs = self.inputs(TRACED)
         dynamic = {"given": {name: {0: torch.export.Dim.DYNAMIC} for name in inputs}}
         with torch.no_grad():
             return torch.export.export(self.eval(), (), {"given": inputs}, dynamic_shapes=dynamic, strict=False)
@@ -85,6 +85,10 @@ class Graph(nn.Module, ABC):
     def decoded(self, z: Tensor, y: Tensor) -> Tensor:
         """Images at latent vectors in standard coordinates."""
         images: Tensor = self.model.likelihood(self.model.prior.from_standard(z, y), y).mean
+        return self.rounded(images)
+
+    def rounded(self, images: Tensor) -> Tensor:
+        """Floats from 0 to 1 as images of the type that the graph has."""
         return (images * 255).round().to(torch.uint8) if self.integers else images
 
 
@@ -106,14 +110,13 @@ class Encode(Graph):
     outputs = ("mean", "stddev")
 
     def own_inputs(self, count: int) -> Tensors:
-        images = torch.rand(count, *self.model.schema.shape)
-        return {"images": (images * 255).round().to(torch.uint8) if self.integers else images}
+        return {"images": self.rounded(torch.rand(count, *self.model.schema.shape))}
 
     def forward(self, given: Tensors) -> tuple[Tensor, ...]:
         y = self.condition_vectors(given)
         images = given["images"].float() / 255 if self.integers else given["images"]
-        mean, deviation = self.model.prior.moments(self.model.posterior(images, y), y)
-        return mean, deviation
+        moments: tuple[Tensor, Tensor] = self.model.prior.moments(self.model.posterior(images, y), y)
+        return moments
 
 
 class Vectors(Graph):

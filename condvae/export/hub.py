@@ -15,15 +15,15 @@ from condvae.errors import ConfigError, RunError, require_extra
 from condvae.evaluation.evaluate import load_evaluation
 from condvae.evaluation.study import Study
 from condvae.export.card import Card, pictured, written
-from condvae.hub import FILES, parse
-from condvae.inference.mixture import load_mixture
+from condvae.files import remove_if_there
+from condvae.hub import FILES, parse, reason
+from condvae.inference.mixture import mixture_if_any
 from condvae.progress import announce
 from condvae.run import Run
 
 CARD, PICTURE = "README.md", "samples.png"
 SETTINGS = ("config.yaml", "model.json", "data.json")  # files in which paths of the machine may stand
 NAMES = ("schema", "class_names")  # settings that hold names, and no paths
-CHECKPOINT = "cvae.ckpt"
 PLACE = re.compile(r"([\w-]+:)?((?:/|~|\\\\|[A-Za-z]:[/\\])\S.*)", re.DOTALL)
 
 
@@ -87,7 +87,7 @@ def staged(run: Run, name: str, licence: str | None, checkpoint: bool) -> Iterat
         RunError: the run is unfinished or damaged.
     """
     run.describe()  # it is finished
-    chosen = [run.path / file for file in FILES if is_of(run, file)] + ([run.checkpoint] if checkpoint else [])
+    chosen = [run.path / file for file in FILES] + ([run.checkpoint] if checkpoint else [])
     if checkpoint and not run.checkpoint.is_file():
         raise RunError(f"{run.path} has no checkpoint {run.checkpoint.name}. Push without --checkpoint.")
     with tempfile.TemporaryDirectory() as temporary:
@@ -97,21 +97,22 @@ def staged(run: Run, name: str, licence: str | None, checkpoint: bool) -> Iterat
                 (folder / path.name).write_text(_shared(path), "utf-8")
             elif path.is_file():
                 shutil.copyfile(path, folder / path.name)
-        (folder / PICTURE).write_bytes(pictured(Run(folder)))
-        (folder / CARD).write_text(written(Card(name, licence, PICTURE), Run(folder)), "utf-8")
+        study = Study(Run(folder))
+        remove_of_others(study)
+        (folder / PICTURE).write_bytes(pictured(study.model))
+        (folder / CARD).write_text(written(Card(name, licence, PICTURE), study), "utf-8")
         yield folder
 
 
-def is_of(run: Run, file: str) -> bool:
-    """Whether a file is not of other weights than those of the run."""
-    if file == run.evaluation.name:
-        return bool(load_evaluation(Study(run)).parts)
-    if file == run.mixture.name and run.mixture.is_file():
-        try:
-            load_mixture(run.path)
-        except RunError:
-            return False
-    return True
+def remove_of_others(study: Study) -> None:
+    """Delete the evaluation and the mixture of a run if they are of other weights, or of another version."""
+    run = study.run
+    if not load_evaluation(study).parts:
+        remove_if_there(run.evaluation)
+    try:
+        mixture_if_any(run)
+    except RunError:
+        remove_if_there(run.mixture)
 
 
 def without_places(value: Any) -> Any:
@@ -144,7 +145,11 @@ def _sent(folder: Path, name: str, private: bool) -> str:
             repo_id=name,
             folder_path=folder,
             commit_message="Push a model with condvae",
-            delete_patterns=[*FILES, PICTURE, CHECKPOINT],  # of an earlier model, if this one does not have them
+            delete_patterns=[
+                *FILES,
+                PICTURE,
+                Run(folder).checkpoint.name,
+            ],  # of an earlier model, if this one does not have them
         )
     except HfHubHTTPError as error:
         if error.response.status_code in (401, 403):
@@ -152,11 +157,13 @@ def _sent(folder: Path, name: str, private: bool) -> str:
                 f"The Hub refuses to write to {name}. Log in with 'hf auth login', or set HF_TOKEN to a token that may "
                 "write there."
             ) from error
-        reason = str(error).partition("\n")[0]
-        raise RunError(f"The Hub did not take {name}: {reason}. No file was changed. Run the command again.") from error
+        raise RunError(
+            f"The Hub did not take {name}: {reason(error)}. No file was changed. Run the command again."
+        ) from error
     except ValueError as error:  # the Hub refuses the metadata of the card
-        reason = " ".join(str(error).split())
-        raise RunError(f"The Hub did not take the card: {reason}. No file was changed. Check --license.") from error
+        raise RunError(
+            f"The Hub did not take the card: {' '.join(str(error).split())}. No file was changed. Check --license."
+        ) from error
     except (httpx2.TransportError, OfflineModeIsEnabled, RuntimeError) as error:  # the last of a broken upload
         raise RunError(
             f"The Hub is not reachable ({error}). No file was changed. Check the connection and run the command again."

@@ -14,7 +14,7 @@ from onnx import GraphProto, ModelProto, TensorProto, helper, load_model, save_m
 
 from condvae.evaluation.study import Study
 from condvae.export.comparison import PIXELS, Exported, compared, require_possible, stored
-from condvae.export.graphs import Blend, Condition, Decode, Encode, Graph, Vectors, graphs_of
+from condvae.export.graphs import TRACED, Blend, Condition, Decode, Encode, Graph, Vectors, graphs_of
 from condvae.export.precision import FULL, PRECISIONS, labels_obeyed, reduce
 from condvae.export.protos import chained, model_of, prefixed, side_by_side
 from condvae.files import sha256
@@ -27,7 +27,6 @@ from condvae.progress import progress
 from condvae.run import Run
 
 OPSET = 20
-EXAMPLE = 3  # images in the batch that is traced; its size stays open
 ENDING = ".onnx"
 
 
@@ -143,10 +142,10 @@ def add_defaults(path: Path, graphs: list[Graph]) -> None:
 
 
 def _proto(graph: Graph) -> ModelProto:
-    inputs = graph.inputs(EXAMPLE)
+    inputs = graph.inputs(TRACED)
     with _quiet(), torch.no_grad():
         exported = torch.onnx.export(
-            graph.program(EXAMPLE),
+            graph.program(),
             (),
             kwargs={"given": inputs},
             input_names=list(inputs),

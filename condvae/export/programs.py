@@ -13,7 +13,6 @@ from condvae.progress import progress
 from condvae.run import Run
 
 ENDING = ".pt2"
-EXAMPLE = 3  # images in the batch that is traced; its size stays open
 
 
 def export_programs(run: Run | Path | str, out: Path, *, pixels: str = PIXELS[0]) -> Exported:
@@ -40,7 +39,7 @@ def export_programs(run: Run | Path | str, out: Path, *, pixels: str = PIXELS[0]
     with tempfile.TemporaryDirectory() as folder, progress("Exporting", len(graphs), "programs") as advance:
         files, differences = [Path(folder) / f"{graph.name}{ENDING}" for graph in graphs], {}
         for graph, path in zip(graphs, files, strict=True):
-            torch.export.save(graph.program(EXAMPLE), path)
+            torch.export.save(graph.program(), path)
             program = torch.export.load(path).module()
 
             def run_program(inputs: Arrays, program: torch.nn.Module = program) -> list[object]:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from condvae.config import Z_PRIORS, ModelConfig
 from condvae.errors import ConfigError, InputError, RunError
 from condvae.inference.inputs import (
+    NOT_GIVEN,
     Attributes,
     Label,
     Rows,
@@ -31,7 +32,6 @@ from condvae.schema import Schema, Variables
 Images = NDArray[np.uint8]
 MODEL_PRIOR, MIXTURE = Z_PRIORS
 CHUNK = 500  # images in one run of a graph
-NOT_GIVEN = -1  # the number of a class that is not given
 OUTPUTS = {
     "decode": ("images",),
     "encode": ("mean",),

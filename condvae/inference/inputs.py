@@ -23,6 +23,7 @@ class Tensor(Protocol):
 Label: TypeAlias = str | int | Sequence[str | int] | NDArray[Any] | Tensor | None
 Attributes: TypeAlias = Mapping[str, float | str | Sequence[float | str] | NDArray[Any] | Tensor]
 Rows = NDArray[np.float32]
+NOT_GIVEN = -1  # the number of a class that is not given, in exported graphs
 
 
 class Described(Protocol):

@@ -14,10 +14,11 @@ from condvae.config import Config, ModelConfig, TrainingConfig
 from condvae.errors import ConfigError, ExportError, InputError, RunError
 from condvae.export import comparison, protos
 from condvae.export.comparison import TOLERANCE
-from condvae.export.graphs import NOT_GIVEN, graphs_of
+from condvae.export.graphs import graphs_of
 from condvae.export.onnx import export_onnx
 from condvae.export.programs import export_programs
 from condvae.files import sha256
+from condvae.inference.inputs import NOT_GIVEN
 from condvae.inference.mixture import fit_mixture, save_mixture
 from condvae.inference.runtime import runner, session_of
 from condvae.model.cvae import CVAE
