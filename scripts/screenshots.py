@@ -1,4 +1,4 @@
-"""Take the screenshots of docs/explorer.md. Needs Chromium.
+"""Take the screenshots of docs/explorer.md. Needs Chromium, and a Korean font such as Debian's fonts-nanum.
 
 python -m scripts.screenshots [VIEW ...]
 """
