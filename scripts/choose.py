@@ -50,6 +50,7 @@ class Comparison(NamedTuple):
         criterion: how the choice is made.
         trials: the changed settings, by dotted names. The recipe has those of one of them.
         is_applied: whether the recipe has the settings that are chosen.
+        at: other settings of all trials, by dotted names, where they are not those of the recipe.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Comparison(NamedTuple):
     criterion: Callable[[list[Trial]], int]
     trials: tuple[Mapping[str, Any], ...]
     is_applied: bool = True
+    at: Mapping[str, Any] = {}
 
 
 def weights(*values: float) -> tuple[Mapping[str, Any], ...]:
@@ -66,6 +68,7 @@ def weights(*values: float) -> tuple[Mapping[str, Any], ...]:
 
 ALONE = {"training.shared_style": 0.0}
 MUON, ADAM = {"training.optimizer": "muon", **ALONE}, {"training.optimizer": "adam", **ALONE}
+BETA = {"training.beta": 0.8}
 COMPARISONS = (
     Comparison("fast", 2, 3, least_error, (
         MUON, ADAM, *({**MUON, name: value} for name, value in (
@@ -77,12 +80,12 @@ COMPARISONS = (
     Comparison("fast", 2, 3, shared_at_least_error, weights(0.0, 1e-4, 3e-4, 1e-3)),
     Comparison("plane", 3, 1, shared, weights(0.0, 0.3, 1.0, 3.0)),
     Comparison("plane-gaussian", 3, 1, shared, weights(0.0, 1.0, 3.0)),
-    Comparison("conv", 3, 1, shared, weights(0.0, 0.3, 1.0), is_applied=False),
-    Comparison("attributes", 3, 1, shared, weights(0.0, 1.0), is_applied=False),
+    Comparison("conv", 3, 1, shared, weights(0.0, 0.3, 1.0), is_applied=False, at=BETA),
+    Comparison("attributes", 3, 1, shared, weights(0.0, 0.3, 1.0), is_applied=False, at=BETA),
     Comparison("conv", 3, 2, nearest, (
         *({**MUON, "training.beta": beta} for beta in (1.0, 0.8, 0.6)),
         *({**ADAM, "training.beta": beta} for beta in (1.0, 0.8)),
-    )),
+    ), is_applied=False),
     Comparison("best", 3, 1, most_probable, (
         *({**MUON, "training.beta": beta} for beta in (1.0, 0.8)), {**ADAM, "training.beta": 1.0},
     )),
@@ -115,7 +118,7 @@ def changed(comparison: Comparison, trial: Mapping[str, Any], seed: int) -> Conf
     values = deepcopy(settings_of(comparison.name, seed).to_dict())
     values["data"]["validation_split"] = HELD_OUT
     values["trainer"]["max_epochs"] = comparison.epochs
-    for name, value in trial.items():
+    for name, value in {**comparison.at, **trial}.items():
         section, _, key = name.partition(".")
         values[section][key] = value
     return Config.from_dict(values)
@@ -186,6 +189,8 @@ def page() -> list[str]:
         seeds = f"{comparison.seeds} seed{'s' if comparison.seeds > 1 else ''}"
         lines += ["", f"## `{comparison.name}`: {comparison.criterion.__doc__}", ""]
         lines += [f"{comparison.epochs} epochs, {seeds}." + ("" if best is not None else " Not all are measured yet.")]
+        at = ", ".join(f"`{name.partition('.')[2]}: {value}`" for name, value in comparison.at.items())
+        lines += ["", f"All with {at}."] if at else []
         lines += [] if comparison.is_applied else ["", "The recipe does not have the chosen setting yet."]
         lines += ["", *table(["settings", *TITLES, "chosen"], rows)]
     return [*lines, ""]
