@@ -45,9 +45,9 @@ ONE, TEN = "one image", "with the strip of ten"
 # script in the page that finds the movement of the pointer that new pixels belong to, by the place on the plane
 WATCH = """async ([view, canvas]) => {
   const { MOVED, at, onto } = await import(new URL("explorer/map.js", document.baseURI));
-  const { get } = await import(new URL("explorer/wire.js", document.baseURI));
-  const { limits: { extent } } = await get("model");
-  const plane = await get("plane?name=0,1");
+  const wire = await import(new URL("explorer/wire.js", document.baseURI));
+  const { limits: { extent } } = await wire.describe();
+  const plane = await wire.plane("0,1");
   const target = document.querySelector(`[data-view=${view}] ${canvas}`);
   const moves = [];
   window.latencies = [];
@@ -188,9 +188,9 @@ def started(run: Path | None) -> float:
 
 
 def imported() -> float:
-    """Seconds to import Gradio alone."""
+    """Seconds to import PyTorch alone."""
     begun = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import gradio"], check=True)
+    subprocess.run([sys.executable, "-c", "import torch"], check=True)
     return time.perf_counter() - begun
 
 
@@ -252,10 +252,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
             browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
             rows = latency_rows(browser, folder, options.models, options.segments, options.moves)
             browser.close()
-        begun = in_turn({"import gradio": imported, "condvae explore": lambda: started(None)}, options.segments)
+        begun = in_turn({"import torch": imported, "condvae explore": lambda: started(None)}, options.segments)
         load = load_row(folder, options.clients, options.seconds)
     starts = [{"side": side, "seconds": spread(values)} for side, values in begun.items()]
-    starts.append({"side": "difference", "seconds": difference(begun["condvae explore"], begun["import gradio"])})
+    starts.append({"side": "difference", "seconds": difference(begun["condvae explore"], begun["import torch"])})
     tables = {
         "From the pointer to new pixels": rows,
         "From the command to a page that answers": starts,

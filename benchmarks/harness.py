@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-PACKAGES = ("condvae", "torch", "lightning", "pytorch-optimizer", "numpy", "gradio")
+PACKAGES = ("condvae", "torch", "lightning", "pytorch-optimizer", "numpy", "uvicorn")
 WARM_UP = 20  # steps or calls before the clock starts
 
 Tables = Mapping[str, Sequence[Mapping[str, Any]]]

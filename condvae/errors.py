@@ -21,7 +21,7 @@ MOST_NAMES = 30  # to choose from
 EXTRAS = {
     "train": ("imagehash", "lightning", "jsonargparse", "pytorch_optimizer"),
     "report": ("imagehash", "jinja2", "matplotlib", "sklearn", "torchmetrics"),
-    "explorer": ("av", "fastapi", "fastapi_offline", "gradio", "httptools", "matplotlib", "sklearn", "uvicorn"),
+    "explorer": ("av", "fastapi", "fastapi_offline", "httptools", "matplotlib", "sklearn", "uvicorn"),
     "hf": ("datasets", "pyarrow"),
     "hub": ("httpx2", "huggingface_hub"),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),

@@ -240,3 +240,9 @@ class Run:
             writer = csv.DictWriter(file, sorted({key for row in rows for key in row}))
             writer.writeheader()
             writer.writerows(rows)
+
+
+def name_of(run: Run | Path | str) -> str:
+    """The name of a run without the path to it: that of its folder, its address on the Hub, or "pretrained"."""
+    name = str(run.path if isinstance(run, Run) else run)
+    return name if name == PRETRAINED or is_address(name) else Path(name).resolve().name

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import os
 import shutil
 import signal
 from pathlib import Path
@@ -25,7 +24,6 @@ from condvae.run import Run
 if TYPE_CHECKING:
     from condvae.evaluation.study import Study
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 SHORT = {"max_epochs": 1, "limit_train_batches": 200}
 FIXTURES = Path(__file__).parent / "fixtures" / "runs"  # runs of an earlier version, one of each kind
 

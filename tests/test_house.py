@@ -22,7 +22,6 @@ HOMES = {
     "datasets": {"data"},
     "fastapi": {"explorer"},
     "fastapi_offline": {"explorer"},
-    "gradio": {"explorer"},
     "imagehash": {"data"},
     "jinja2": {"report"},
     "jsonargparse": {"training", "cli"},
@@ -215,7 +214,7 @@ def loaded_by(code: str) -> set[str]:
     return set(output.splitlines()[-1].split())
 
 
-HEAVY = {"torch", "lightning", "pytorch_lightning", "gradio", "matplotlib", "sklearn", "jsonargparse", "numpy"}
+HEAVY = {"torch", "lightning", "pytorch_lightning", "fastapi", "matplotlib", "sklearn", "jsonargparse", "numpy"}
 
 
 @pytest.mark.parametrize(

@@ -17,23 +17,22 @@ from condvae.explorer.limits import LIMITS
 from condvae.explorer.schemas import (
     Decode,
     Encode,
+    Film,
     Format,
     Generate,
     Nearest,
     Overlay,
-    Path,
     Restyle,
-    State,
+    Way,
     images_as,
     one_of,
 )
 from condvae.explorer.session import Encoded, Session
-from condvae.explorer.view import Scene, find_views
 
 Result = TypeVar("Result")
 FEW = 50  # images that are decoded on the event loop, because handing them to a thread would take longer
 FILMS: dict[str, Callable[[Any, int], bytes]] = {"gif": gif, "mp4": mp4}
-MEDIA_TYPES = {"gif": "image/gif", "mp4": "video/mp4", "png": "image/png", "svg": "image/svg+xml"}
+MEDIA_TYPES = {"gif": "image/gif", "mp4": "video/mp4"}
 ERRORS: dict[int | str, Any] = {
     400: {"description": "A value is not possible. The message says what is allowed."},
     409: {"description": "The model or its data does not allow this."},
@@ -48,8 +47,7 @@ IMAGES: dict[int | str, Any] = {
 Wanted = Annotated[Format, Query(alias="format", description="json, png (one contact sheet) or raw (bytes)")]
 PlaneName = Annotated[str, Query(max_length=LIMITS.max_name, description="pca, two latent dimensions, or empty")]
 GridName = Annotated[str, Query(**one_of(GRIDS))]
-FilmFormat = Annotated[str, Query(**one_of(("gif", "mp4")))]
-FigureFormat = Annotated[str, Query(**one_of(("png", "svg")))]
+FilmFormat = Annotated[str, Query(**one_of(tuple(FILMS)))]
 
 
 def add_errors(app: FastAPI) -> None:
@@ -92,7 +90,7 @@ def make_routes(session: Session) -> APIRouter:
     """The routes of one model."""
     router, lane = APIRouter(prefix="/api/v1"), Lane()
     lane.begin(lambda: session.map.codes)
-    for add_routes in (add_drawing, add_encoding, add_latent_map, add_run, add_views):
+    for add_routes in (add_drawing, add_encoding, add_latent_map, add_run):
         add_routes(router, session, lane)
     return router
 
@@ -120,8 +118,13 @@ def add_drawing(router: APIRouter, session: Session, lane: Lane) -> None:
 
         return await lane(work)
 
+    @router.post("/interpolate", responses=IMAGES)
+    async def interpolate(body: Way, wanted: Wanted = "json") -> Response:
+        """The images along a path through the latent space or between labels."""
+        return await lane(lambda: images_as(session.frames(body.path, body.steps), wanted, {}))
+
     @router.post("/animate", responses=ERRORS)
-    async def animate(body: Path, format: FilmFormat = "gif") -> Response:
+    async def animate(body: Film, format: FilmFormat = "gif") -> Response:
         """The images along a path through the latent space or between labels, as an animated GIF or an MP4 video."""
 
         def work() -> bytes:
@@ -190,6 +193,11 @@ def add_latent_map(router: APIRouter, session: Session, lane: Lane) -> None:
 def add_run(router: APIRouter, session: Session, lane: Lane) -> None:
     """The routes of the run and its data."""
 
+    @router.get("/model")
+    async def model() -> dict[str, Any]:
+        """The model, its image shape, latent dimensions, labels and conditions, and what the page is made of."""
+        return {**session.description, "films": tuple(FILMS)}
+
     @router.post("/nearest", responses=IMAGES)
     async def nearest(body: Nearest, wanted: Wanted = "json") -> Response:
         """The training images that are nearest to one generated image."""
@@ -204,34 +212,6 @@ def add_run(router: APIRouter, session: Session, lane: Lane) -> None:
     async def evidence() -> dict[str, Any]:
         """The figures of the run's evaluation, its claims and its settings."""
         return await lane(lambda: session.evidence)
-
-
-def add_views(router: APIRouter, session: Session, lane: Lane) -> None:
-    """The routes of the page: what it is made of, and the figure and the code of each view."""
-    views = find_views()
-    listed = [{"name": view.name, "titles": view.titles} for view in views.values()]
-    ViewName = Annotated[str, Query(**one_of(tuple(views)))]  # noqa: N806 - a type
-
-    @router.get("/model")
-    async def model() -> dict[str, Any]:
-        """The model, its image shape, latent dimensions, labels and conditions; the views and limits of the page."""
-        return {**session.description, "views": listed}
-
-    @router.post("/figure", responses=ERRORS)
-    async def figure(body: State, view: ViewName, format: FigureFormat = "png") -> Response:
-        """The figure of a view, as PNG or SVG."""
-
-        def work() -> bytes:
-            from condvae.report.plots import figure_bytes
-
-            return figure_bytes(views[view].figure(Scene(session, body)), format)
-
-        return Response(await lane(work), media_type=MEDIA_TYPES[format])
-
-    @router.post("/code", responses=ERRORS)
-    async def code(body: State, view: ViewName) -> dict[str, str]:
-        """The Python code that writes the figure of a view to a file."""
-        return {"code": await lane(lambda: views[view].code(Scene(session, body)))}
 
 
 def _is_small(body: Decode) -> bool:

@@ -156,7 +156,7 @@ class LatentMap:
         """
         found = torch.ones(len(z), dtype=torch.bool)
         for label in set(labels.tolist()):
-            codes, limit = self._reference(label)
+            codes, limit = self.reference(label)
             if len(codes) > NEAR:
                 own = labels == label
                 found[own] = _reach(z[own], codes, NEAR) <= limit
@@ -172,12 +172,19 @@ class LatentMap:
             attributes: their other conditions.
 
         Raises:
+            InputError: as `measured`.
+        """
+        rows = as_conditions(self.model, label, attributes).expand(len(z), -1)
+        return self.measured(decode(self.model, z, rows), measure, label)
+
+    def measured(self, images: Tensor, measure: str, label: str | int | None) -> Tensor:
+        """A measure of images, floats in [0, 1] (N, C, H, W), of one label: (N,). See `overlay`.
+
+        Raises:
             InputError: the measure is unknown, or it needs a judge and there is none.
         """
         if measure not in OVERLAYS:
             raise InputError(f"There is no measure '{measure}'. Choose from: {', '.join(OVERLAYS)}.")
-        rows = as_conditions(self.model, label, attributes).expand(len(z), -1)
-        images = decode(self.model, z, rows)
         if measure != "confidence":
             return torch.cat([MEASURES[measure](part) for part in images.split(PIECE)])
         judge = self.study.judge if self.has_judge else None
@@ -245,7 +252,7 @@ class LatentMap:
         codes = draw(self.model, rows.expand(LIMITS.points, -1), 0)
         return Codes(codes, torch.zeros_like(codes), labels, classes, False)
 
-    def _reference(self, label: int) -> tuple[Tensor, float]:
+    def reference(self, label: int) -> tuple[Tensor, float]:
         """Codes of a label, and the largest usual distance of one of them to its NEAR-th nearest other code."""
         if label not in self._references:
             codes = self.codes.means

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from fastapi import Response
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from condvae.config import Z_PRIORS
 from condvae.explorer.latent_map import GRIDS
@@ -138,23 +138,22 @@ class Stop(Body):
     z: Vector
 
 
-class Film(Body):
-    """How an animation is made."""
-
-    steps: int = Field(default=20, ge=1, le=LIMITS.max_steps, description="steps from one stop to the next")
-    rate: int = Field(default=15, ge=1, le=LIMITS.max_rate, description="images per second")
-
-
-class Path(Film):
+class Way(Body):
     """A path through the latent space or between labels."""
 
     path: list[Stop] = Field(min_length=2)
+    steps: int = Field(default=20, ge=1, le=LIMITS.max_steps, description="steps from one stop to the next")
 
 
-class State(Film):
-    """What the page shows. It is the part of its address after the #."""
+class Film(Way):
+    """An animation along a path."""
 
-    renamed = {"shows": "first_label", "second_shows": "second_label"}
+    rate: int = Field(default=15, ge=1, le=LIMITS.max_rate, description="images per second")
+
+
+class State(BaseModel):
+    """What the page shows at first. What differs from it is the part of its address after the #."""
+
     label: OneLabel | None = None
     other: OneLabel | None = Field(default=None, description="the second label of the view 'compare'")
     attributes: Attributes = {}
@@ -163,19 +162,14 @@ class State(Film):
     plane: Name = Field(default="", description="as in /plane")
     overlay: Name = Field(default="", description="the measure of the heat map; empty for none")
     grid: Grid = Field(default=GRIDS[0], description="as in /grid")
-    line: list[Vector] = Field(default=[], max_length=2, description="none, or the two ends of a line on the plane")
+    line: list[Vector] = Field(default=[], description="none, or the two ends of a line on the plane")
     first: str = Field(default="", description="the first prepared image of the view 'restyle', as base64 text")
     second: str = Field(default="", description="the second one")
     first_label: OneLabel | None = Field(default=None, description="the label of the first image")
     second_label: OneLabel | None = Field(default=None, description="the label of the second image")
     path: list[Stop] = []
-
-    @field_validator("line")
-    @classmethod
-    def _has_two_ends(cls, line: list[Vector]) -> list[Vector]:
-        if len(line) == 1:
-            raise ValueError("a line must have no end or two ends, got 1")
-        return line
+    steps: int = Film.model_fields["steps"].default
+    rate: int = Film.model_fields["rate"].default
 
 
 def images_as(images: NDArray[np.uint8], wanted: Format, about: Mapping[str, Any]) -> Response:

@@ -1,4 +1,4 @@
-"""The server: Gradio's page and the HTTP interface on one port, with a password, limits and allowed sites."""
+"""The server: the page and the HTTP interface on one port, with a password, limits and allowed sites."""
 
 import base64
 import binascii
@@ -14,13 +14,12 @@ import torch
 import uvicorn
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 
 from condvae.evaluation.study import Study
 from condvae.explorer.api import add_errors, make_routes
 from condvae.explorer.options import MEGABYTE, Options
-from condvae.explorer.page import STATIC, add_page
+from condvae.explorer.page import add_page
 from condvae.explorer.session import Session
 
 Scope = MutableMapping[str, Any]
@@ -28,7 +27,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-UPLOAD = "/gradio_api/upload"  # Gradio's route for storing files on the server, which no view needs
 EXPOSED = ["X-Shape", "X-About"]
 
 
@@ -61,7 +59,7 @@ def serve(study: Study, name: str, options: Options, listener: socket.socket) ->
 
 def make_app(session: Session, options: Options) -> App:
     """The whole server as an ASGI application."""
-    return guarded(add_page(make_api(session), session), options)
+    return guarded(add_page(make_api(session)), options)
 
 
 def guarded(app: App, options: Options) -> App:
@@ -79,7 +77,7 @@ def guarded(app: App, options: Options) -> App:
 
 
 def make_api(session: Session) -> FastAPI:
-    """The HTTP interface and the page's own files."""
+    """The HTTP interface."""
     app = FastAPIOffline(
         title="condvae",
         version=version("condvae"),
@@ -90,12 +88,11 @@ def make_api(session: Session) -> FastAPI:
     )
     add_errors(app)
     app.include_router(make_routes(session))
-    app.mount("/explorer", StaticFiles(directory=STATIC), name="explorer")
     return app
 
 
 class Guard:
-    """Checks every request, also those of Gradio's page: its password, its size, and that it stores no file."""
+    """Checks every request: its password and its size."""
 
     def __init__(self, app: App, options: Options) -> None:
         self.app, self.auth, self.max_bytes = app, options.auth.encode(), int(options.max_megabytes * MEGABYTE)
@@ -107,10 +104,6 @@ class Guard:
         if self.auth and not self._allowed(headers.get(b"authorization", b"")):
             challenge = [(b"www-authenticate", b'Basic realm="condvae"')]
             return await _refuse(scope, send, 401, "This server needs a user name and a password.", challenge)
-        if scope["path"].startswith(UPLOAD):
-            return await _refuse(
-                scope, send, 404, "This server stores no files. /api/v1/encode takes images as base64."
-            )
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self.max_bytes:
             return await _refuse(

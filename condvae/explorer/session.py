@@ -1,4 +1,4 @@
-"""A run that is open in the explorer: everything the views ask for, as arrays. Nothing here knows HTTP or Gradio."""
+"""A run that is open in the explorer: everything the views ask for, as arrays. Nothing here knows HTTP."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,7 +18,9 @@ from condvae.errors import CondvaeError, InputError
 from condvae.evaluation.claims import load_claims
 from condvae.evaluation.distances import nearest
 from condvae.evaluation.evaluate import load_evaluation
+from condvae.evaluation.parts.accuracy import Accuracy
 from condvae.evaluation.study import Study
+from condvae.explorer.animation import scale
 from condvae.explorer.latent_map import GRIDS, OVERLAYS, LatentMap
 from condvae.explorer.limits import LIMITS
 from condvae.explorer.options import Options
@@ -29,7 +31,8 @@ from condvae.inference.drawing import Drawing
 from condvae.inference.inputs import Attributes, Label
 from condvae.inference.operations import interpolate
 from condvae.inference.tensors import as_conditions, as_vectors, conditions_of, with_changes
-from condvae.run import PRETRAINED
+from condvae.model.priors import MixturePrior
+from condvae.run import PRETRAINED, name_of
 
 EXAMPLES = 500  # training images from which is learned how objects lie in their frame
 Images = NDArray[np.uint8]  # (B, C, H, W)
@@ -66,13 +69,13 @@ class Session:
         max_images: the largest number of images in one answer.
 
     Attributes:
-        title: the title of the page.
+        title: the title of the page: the name of the run, without the path to it.
         map: the map of the latent space.
     """
 
     def __init__(self, study: Study, name: str, max_images: int = Options.max_images) -> None:
         self.study, self.model, self.name, self.max_images = study, study.model, name, max_images
-        self.title = "condvae" if name == PRETRAINED else f"condvae: {name}"
+        self.title = "condvae" if name == PRETRAINED else name_of(name)
         self.map = LatentMap(study)
 
     @cached_property
@@ -82,18 +85,24 @@ class Session:
         first, second = (*conditions.classes[:2], *conditions.classes[:1], None, None)[:2]
         state = State(label=first, other=second, attributes=conditions.typical, z=[0.0] * latent)
         return {
+            "run": self.name,
             "title": self.title,
+            "data": self.data_name,
+            "obeyed": self._obeyed,
             "shape": self.model.schema.shape,
             "latent": latent,
             "classes": conditions.classes,
             "attributes": [asdict(variable) for variable in conditions.variables if variable.name != "label"],
             "optional": conditions.optional,
             "typical": conditions.typical,
+            "measured": tuple(MEASURES),
             "likelihood": self.model.likelihood.measures,
             "max_images": self.max_images,
             "overlays": OVERLAYS,
             "grids": GRIDS,
             "priors": Z_PRIORS,
+            "has_neighbours": True,
+            "enlarged": scale(self.model.schema.shape),
             "limits": asdict(LIMITS),
             "state": state.model_dump(),
         }
@@ -196,6 +205,14 @@ class Session:
         return labels, [stop.z for stop in path], {name: [values[name] for values in every] for name in names}
 
     @cached_property
+    def mixture(self) -> MixturePrior | None:
+        """The mixture that is fitted to the codes. None if it is not fitted and the data is not available."""
+        try:
+            return self.study.mixture
+        except CondvaeError:
+            return None
+
+    @cached_property
     def habits(self) -> Habits:
         """How objects lie in the training images. If the data is not available, images are only scaled.
 
@@ -227,6 +244,12 @@ class Session:
         """The source of the data, without the path to its folder."""
         kind, colon, folder = self.study.config.data.source.partition(":")
         return kind + colon + Path(folder).name
+
+    @property
+    def _obeyed(self) -> float | None:
+        """The share of images drawn from the prior that show their label, from the run's evaluation."""
+        sections = (section for _, section in load_evaluation(self.study).sections())
+        return next((section.prior.value for section in sections if isinstance(section, Accuracy)), None)
 
     @property
     def _settings(self) -> dict[str, Any]:

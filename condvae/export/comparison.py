@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,14 +93,28 @@ def stored(files: Sequence[Path], out: Path, is_file: bool) -> tuple[Path, ...]:
         with replacing(out) as temporary:
             shutil.copyfile(files[0], temporary)
         return (out,)
-    with storing(out):
-        part = out.with_name(f".{out.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
+    with new_folder(out) as part:
         for path in files:
             shutil.copyfile(path, part / path.name)
-        part.rename(out)
     return tuple(out / path.name for path in files)
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """A folder to fill, which becomes `out` when it is complete. If something fails, nothing is left of it.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    part = out.with_name(f".{out.name}.part")
+    with storing(out):
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        try:
+            yield part
+            part.rename(out)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def compared(graph: Graph, run: Runner, strict: bool = True) -> Difference:

@@ -4,7 +4,7 @@ import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -80,6 +80,20 @@ def export_onnx(
     return Exported(places, differences, obeyed)
 
 
+def export_graphs(graphs: Mapping[str, Graph], folder: Path) -> None:
+    """Write graphs to files by their names, and compare each with the model.
+
+    Raises:
+        ExportError: one differs from the model.
+    """
+    with progress("Exporting", len(graphs), "graphs") as advance:
+        for name, graph in graphs.items():
+            path = folder / f"{name}{ENDING}"
+            save_model(proto_of(graph), path)
+            compared(graph, runner(session_of(path), graph.outputs))
+            advance(1)
+
+
 def traced(model: CVAE, mixture: MixturePrior | None, integers: bool) -> list[ModelProto]:
     """A model for each graph of `graphs_of`.
 
@@ -87,19 +101,19 @@ def traced(model: CVAE, mixture: MixturePrior | None, integers: bool) -> list[Mo
     """
     with progress("Exporting", 2 + bool(model.conditions.variables) + bool(mixture), "graphs") as advance:
 
-        def proto_of(graph: Graph) -> ModelProto:
-            found = _proto(graph.eval())
+        def counted(graph: Graph) -> ModelProto:
+            found = proto_of(graph)
             advance(1)
             return found
 
         given: list[ModelProto] = []
         if model.conditions.variables:
-            given = [proto_of(Condition(model)), proto_of(Blend(model, integers))]
+            given = [counted(Condition(model)), counted(Blend(model, integers))]
             decode = _after(given[0], given[1], "y")
         else:
-            decode = proto_of(Decode(model, integers))
-        protos = [decode, proto_of(Encode(model, integers))]
-        protos += [] if mixture is None else [_after(proto_of(Vectors(model, mixture)), decode, "z")]
+            decode = counted(Decode(model, integers))
+        protos = [decode, counted(Encode(model, integers))]
+        protos += [] if mixture is None else [_after(counted(Vectors(model, mixture)), decode, "z")]
         return protos + given
 
 
@@ -141,11 +155,12 @@ def add_defaults(path: Path, graphs: list[Graph]) -> None:
     save_model(model, path)
 
 
-def _proto(graph: Graph) -> ModelProto:
+def proto_of(graph: Graph) -> ModelProto:
+    """A graph as an ONNX model, for batches of any size."""
     inputs = graph.inputs(TRACED)
     with _quiet(), torch.no_grad():
         exported = torch.onnx.export(
-            graph.program(),
+            graph.eval().program(),
             (),
             kwargs={"given": inputs},
             input_names=list(inputs),
@@ -156,6 +171,9 @@ def _proto(graph: Graph) -> ModelProto:
         )
     assert exported is not None  # it is only without dynamo
     proto: ModelProto = exported.model_proto
+    del proto.graph.value_info[:]  # runtimes infer the shapes
+    for node in proto.graph.node:
+        del node.metadata_props[:]  # the lines of PyTorch's own code that a node comes from
     return proto
 
 

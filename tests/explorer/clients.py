@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from condvae.evaluation.study import Study
 from condvae.explorer.options import Options
 from condvae.explorer.schemas import State
-from condvae.explorer.server import guarded, make_api
+from condvae.explorer.server import make_app
 from condvae.explorer.session import Session
 from tests.conftest import as_text
 
@@ -22,7 +22,7 @@ def open_session(study: Study, **options: Any) -> Session:
 
 def serve(session: Session, **options: Any) -> TestClient:
     """A client of a server with these options."""
-    return TestClient(guarded(make_api(session), Options(**options)), raise_server_exceptions=False)
+    return TestClient(make_app(session, Options(**options)), raise_server_exceptions=False)
 
 
 def refused(client: TestClient, route: str, body: object, status: int = 400) -> str:

@@ -12,10 +12,11 @@ from condvae.config import Config, ModelConfig
 from condvae.data.dataset import Dataset
 from condvae.data.labelled import LabelledImages, Values
 from condvae.evaluation.study import Study
+from condvae.explorer.offline.folder import export_page
 from condvae.explorer.session import Session
 from condvae.run import Run
 from condvae.training.fit import fit
-from tests.explorer.browser import DESKTOP, PHONE, explored, opened, ready
+from tests.explorer.browser import DESKTOP, PHONE, explored, hosted, opened, ready
 from tests.explorer.clients import open_session, serve
 
 FORGETS = 50  # milliseconds after which a page has noticed that its address has changed
@@ -58,6 +59,16 @@ def address(run: Run) -> Iterator[str]:
         yield found
 
 
+@pytest.fixture(scope="package", params=["server", "folder"])
+def form(request: pytest.FixtureRequest, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the page of the shared run, with condvae as its server, and exported to a folder."""
+    if request.param == "server":
+        yield request.getfixturevalue("address")
+        return
+    with hosted(export_page(run, tmp_path_factory.mktemp("exported") / "page")) as found:
+        yield found
+
+
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
@@ -72,9 +83,9 @@ def browser() -> Iterator[Any]:
     scope="package",
     params=[pytest.param(DESKTOP, id="desktop"), pytest.param(PHONE, id="phone", marks=pytest.mark.slow)],
 )
-def device(request: pytest.FixtureRequest, browser: Any, address: str) -> Iterator[Any]:
+def device(request: pytest.FixtureRequest, browser: Any, form: str) -> Iterator[Any]:
     """A page on a desktop in English, and on a phone in Korean. Tests share it, because it takes seconds to load."""
-    with opened(browser, address, "generate", **request.param) as page:
+    with opened(browser, form, "generate", **request.param) as page:
         yield page
 
 

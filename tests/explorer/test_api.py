@@ -126,6 +126,8 @@ def test_animations(client: TestClient) -> None:
     assert len(frames) == 5
     difference = np.abs(frames[0].astype(int) - np.asarray(picture.convert("RGB")))
     assert difference.mean() < 10, "the video shows the images of the GIF"
+    images = client.post("/api/v1/interpolate", json={"path": path, "steps": 4}).json()["images"]
+    assert np.array_equal(np.array(images)[0, 0], np.asarray(picture.convert("L"))[::10, ::10])
 
 
 def test_the_evidence(client: TestClient) -> None:
@@ -172,8 +174,6 @@ def test_models_with_other_conditions(rich: Session) -> None:
             "There is no measure 'beauty'. Choose from: confidence, slant",
         ),
         ("animate", {"path": [{"label": "1", "z": [0, 0]}, {"label": "1", "z": [0]}]}, "latent dimensions"),
-        ("figure?view=restyle", {"z": [0, 0]}, "There is no image to restyle"),
-        ("figure?view=animate", {"z": [0, 0]}, "A path needs at least two stops"),
     ],
 )
 def test_impossible_values_get_a_message(client: TestClient, route: str, body: dict, message: str) -> None:
@@ -196,8 +196,7 @@ def test_impossible_values_get_a_message(client: TestClient, route: str, body: d
         ("animate", {"path": [{"z": [0, 0]}] * 2, "steps": LIMITS.max_steps + 1}),
         ("nearest", {"z": [0, 0], "count": LIMITS.max_neighbours + 1}),
         ("generate", {"label": "3", "seed": LIMITS.max_seed + 1}),
-        ("figure?view=none", {"z": [0, 0]}),
-        ("figure?view=plane", {"z": [0, 0], "line": [[0, 0]]}),
+        ("interpolate", {"path": []}),
     ],
 )
 def test_malformed_requests_are_refused(client: TestClient, route: str, body: dict) -> None:
@@ -212,7 +211,6 @@ def test_malformed_requests_are_refused(client: TestClient, route: str, body: di
         ("decode", {"labels": "3", "z": [0, 0]}, "'labels' is called 'label' now"),
         ("generate", {"label": "3", "source": "mixture"}, "'source' is called 'prior' now"),
         ("restyle", {"image": "", "labels": ["3"]}, "'labels' is called 'new_label' now"),
-        ("figure?view=restyle", {"z": [0, 0], "shows": "3"}, "'shows' is called 'first_label' now"),
     ],
 )
 def test_keys_of_earlier_versions_are_answered_with_the_new_key(
@@ -252,6 +250,4 @@ def test_one_class_and_no_labels(bars: Dataset, tmp_path: Path) -> None:
         found = client.post("/api/v1/restyle", json={"image": image}).json()
         assert found["label"] == ("only" if conditions else None)
         assert client.get("/api/v1/plane?name=pca").json()["name"] == "pca"
-        state = {"z": [0, 0, 0], "label": "only" if conditions else None}
-        for view in ("generate", "plane", "evidence"):
-            assert client.post(f"/api/v1/figure?view={view}", json=state).status_code == 200
+        assert client.post("/api/v1/nearest", json={**labels, "z": [0, 0, 0]}).status_code == 200

@@ -25,9 +25,8 @@ ROUTES = [
     ("GET", "grid"),
     ("POST", "nearest"),
     ("GET", "evidence"),
+    ("POST", "interpolate"),
     ("POST", "animate"),
-    ("POST", "figure"),
-    ("POST", "code"),
 ]
 
 

@@ -16,12 +16,12 @@ from condvae.config import Config, ModelConfig
 from condvae.data.dataset import Dataset
 from condvae.data.labelled import LabelledImages
 from condvae.explorer.page import STATIC
-from condvae.explorer.view import LANGUAGES
 from condvae.model.cvae import CVAE
 from condvae.run import Run
 from tests.conftest import as_text
 from tests.explorer.browser import (
     DESKTOP,
+    LANGUAGES,
     LOADS,
     PHONE,
     VIEWS,
@@ -101,7 +101,7 @@ def test_every_view_is_accessible(visit: Callable, view: str) -> None:
 def test_tabs_change_the_address(browser: Any, address: str) -> None:
     with opened(browser, address, VIEWS[0]) as page:
         for view in VIEWS[::-1]:
-            page.locator(f"#tab-{view}-button").click()
+            page.locator(f"#tab-{view}").click()
             ready(page, view)
             assert becomes(lambda view=view: (f"view={view}" in link_of(page)) == (view != VIEWS[0]))
 
@@ -168,13 +168,13 @@ def trained(model: ModelConfig, path: Path, data: Dataset) -> Path:
 def open_all(page: Any, classes: int) -> None:
     """Open every view, and look at the map."""
     for view in VIEWS[1:]:
-        page.locator(f"#tab-{view}-button").click()
+        page.locator(f"#tab-{view}").click()
         ready(page, view)
-    page.locator("#tab-plane-button").click()
+    page.locator("#tab-plane").click()
     assert page.locator(at("plane", ".legend li")).count() == classes
     colours = {tuple(colour) for colour in pixels(page, at("plane", ".map")).reshape(-1, 3)[::7]}
     assert len(colours) > 20, "the map has points"
-    page.locator("#tab-generate-button").click()
+    page.locator("#tab-generate").click()
 
 
 def test_a_model_with_many_dimensions_and_conditions_opens(browser: Any, many: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from condvae.explorer.limits import LIMITS
 from condvae.model.cvae import CVAE
 from tests.explorer.browser import (
+    PATIENCE,
     PHONE,
     at,
     becomes,
@@ -94,7 +95,7 @@ def test_generate_draws_z_with_a_seed_and_resets_it(visit: Callable, model: CVAE
     page.keyboard.press("Enter")
     assert becomes(lambda: state_of(page)["z"] == again), "the same seed draws the same z"
     page.get_by_label(either("Draw z from", "z를 뽑을 분포")).select_option("mixture")
-    assert becomes(lambda: state_of(page)["z"] != again)
+    assert becomes(lambda: state_of(page)["z"] != again, looks=10 * PATIENCE), "the mixture is fitted first"
     page.get_by_role("button", name=either("Reset", "초기화")).first.click()
     assert settles(page, at("generate", ".large"), image_of(model, 0, [0, 0]))
 
@@ -128,5 +129,5 @@ def test_a_damaged_link_opens_with_the_defaults(visit: Callable, model: CVAE) ->
 def test_lines_are_light_on_dark_ground(browser: Any, address: str, scheme: str) -> None:
     with opened(browser, address, "generate", color_scheme=scheme) as page:
         for now in (scheme, "dark" if scheme == "light" else "light"):
-            page.evaluate("dark => document.body.classList.toggle('dark', dark)", now == "dark")
+            page.evaluate("now => { document.documentElement.dataset.theme = now; }", now)
             assert becomes(lambda now=now: (pixels(page, at("generate", ".pad")).max() > 128) == (now == "dark"))

@@ -106,11 +106,11 @@ def test_two_uploads_are_restyled_and_interpolated(
     assert state_of(page)["first"] == "", "a cleared image does not return"
 
 
-def test_a_file_that_is_no_image_is_reported(browser: Any, address: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_image_is_reported(browser: Any, form: str, tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no image")
     context = browser.new_context(**DESKTOP)
     page = context.new_page()
-    page.goto(f"{address}/#view=restyle")
+    page.goto(f"{form}/#view=restyle")
     ready(page, "restyle")
     page.locator(at("restyle", "input[type=file]")).first.set_input_files(tmp_path / "text.png")
     message = page.locator(at("restyle", "section:nth-of-type(1) [role=status]"))

@@ -1,13 +1,15 @@
-"""The views: the code that each shows makes its figure from public names, and a new view needs two files."""
+"""The views: the code that each shows draws what the page shows, from public names, and a new view needs one file."""
 
 import ast
-import base64
-import io
+import json
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -16,91 +18,132 @@ from PIL import Image
 import condvae
 from benchmarks.explorer import free_port
 from condvae.evaluation.study import Study
-from condvae.explorer.page import STATIC
 from condvae.explorer.session import Session
-from condvae.explorer.view import LANGUAGES, find_views
-from tests.explorer.browser import at, becomes, opened, settles
-from tests.explorer.clients import serve, states
+from tests.explorer.browser import VIEWS, at, becomes, explored, link_of, opened, pixels, settles
+from tests.explorer.clients import states
 
 PACKAGE = Path(condvae.__file__).parent
 LIBRARIES = {"numpy", "torch", "PIL", "condvae"}  # that the code of a view may import, in addition to Python's own
-VIEWS = tuple(find_views())
-PYTHON = """
-from condvae.explorer.view import Scene, View, script
-
-
-def figure(scene: Scene):
-    from condvae.report.plots import tiles
-
-    return tiles(scene.draw("3", [0.0, 0.0])[None], ["three"])
-
-
-def code(scene: Scene) -> str:
-    image = scene.draw_code("'3'", "[0.0, 0.0]")
-    return script(scene, [f"image = {image}"], "condvae.tiles(image[None], ['three'])", "three.png")
-
-
-VIEW = View("three", 35, {"en": "Three", "ko": "셋"}, figure, code)
-"""
-LARGEST_ROUNDING = 1  # of 255: the code of a view decodes one image at a time, and the server several
+LARGEST_ROUNDING = 1  # of 255: the code of a view decodes one image at a time, and the page several
+# the canvases of a view that its code draws, in the order of its images; its latent map is drawn in another way
+SHOWN = {
+    "generate": (".strip canvas",),
+    "plane": ("> .columns .strip canvas",),
+    "compare": (".grid canvas",),
+    "restyle": ("section:nth-of-type(1) .small", "section:nth-of-type(1) .strip canvas"),
+    "animate": (),
+    "evidence": (".beside > canvas", ".beside > .strip canvas"),
+}
 JAVASCRIPT = """
 import { actions } from "./actions.js";
 import { fill, h } from "./dom.js";
 import { paint } from "./paint.js";
+import { generate } from "./python.js";
 import { current } from "./state.js";
-import { images } from "./wire.js";
+import { decode } from "./wire.js";
 
-export const texts = { en: { "hello": "Here is a three." }, ko: { "hello": "셋입니다." } };
+export const texts = {
+  en: { "title": "Three", "hello": "Here is a three." },
+  ko: { "title": "셋", "hello": "셋입니다." },
+};
 
 export async function mount(root, model, t, loaded) {
   const canvas = h("canvas", { role: "img", "aria-label": t("hello") });
-  fill(root, h("p", {}, t("hello")), canvas, actions("three", t));
-  paint(canvas, await images("decode", { label: "3", z: [0, 0] }));
+  const panels = () => [{ tiles: [{ canvas, title: "three" }] }];
+  const code = (state) => ({
+    lines: [`image = ${generate(model, state, "'3'", "[0, 0]")}`],
+    figure: "condvae.tiles(image[None], ['three'])",
+    file: "three.png",
+  });
+  fill(root, h("p", {}, t("hello")), canvas, actions("three", model, t, { panels, code }));
+  paint(canvas, await decode({ label: "3", z: [0, 0] }));
   loaded(current());
 }
 """
 
 
-@pytest.fixture(params=["session", "rich"])
-def opened_session(request: pytest.FixtureRequest) -> Session:
-    """Grey images with labels, and colour images with further conditions."""
-    return request.getfixturevalue(request.param)
+@pytest.fixture(scope="module", params=["session", "rich"])
+def view_page(request: pytest.FixtureRequest, browser: Any) -> Iterator[tuple[Session, Any]]:
+    """A session of grey images with labels or of colour images with further conditions, and its page."""
+    session: Session = request.getfixturevalue(request.param)
+    with explored(session.study.run.path) as address, opened(browser, address, VIEWS[0]) as page:
+        yield session, page
+
+
+def visited(page: Any, view: str, session: Session) -> None:
+    """Open a view in a state that has everything that it shows."""
+    usual = session.description["state"]
+    state = {name: one for name, one in states(session)[view].model_dump().items() if one != usual[name]}
+    texts = {name: one if isinstance(one, str) else json.dumps(one) for name, one in state.items()}
+    link = "&".join(f"{name}={quote(text)}" for name, text in {"view": view, **texts}.items())
+    page.goto(f"{link_of(page).split('#')[0]}#{link}")
+    page.reload()
+    page.wait_for_selector(f"[data-view={view}][data-ready=yes]")
+    page.wait_for_load_state("networkidle")
+
+
+def code_of(page: Any, view: str) -> str:
+    """The code that a view shows."""
+    button = page.locator(at(view, ".actions")).get_by_role("button", name="Python code")
+    button.click()
+    code = page.locator(at(view, ".actions pre"))
+    assert becomes(lambda: "condvae.load(" in code.inner_text())
+    found: str = code.inner_text()
+    return found
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_the_code_of_a_view_makes_its_figure(
-    view: str, opened_session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_code_of_a_view_draws_what_the_page_shows(
+    view: str, view_page: tuple[Session, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client, state = serve(opened_session), states(opened_session)[view]
-    figure = client.post(f"/api/v1/figure?view={view}", json=state.model_dump())
-    assert figure.status_code == 200, figure.text
-    assert Image.open(io.BytesIO(figure.content)).width > 100
-    assert client.post(f"/api/v1/figure?view={view}&format=svg", json=state.model_dump()).text.startswith("<?xml")
-    code = client.post(f"/api/v1/code?view={view}", json=state.model_dump()).json()["code"]
+    session, page = view_page
+    visited(page, view, session)
+    code = code_of(page, view)
+    uses_public_names_only(code)
+    shown = [
+        pixels(page, at(view, selector), index)
+        for selector in SHOWN[view]
+        for index in range(page.locator(at(view, selector)).count())
+    ]
     monkeypatch.chdir(tmp_path)
     if view == "restyle":
-        Path("first.png").write_bytes(base64.b64decode(state.first))
-    own = Study(opened_session.study.run, opened_session.study.given_data)
+        Image.fromarray(shown[0]).save("first.png")
+    own = Study(session.study.run, session.study.given_data)
     monkeypatch.setattr(condvae, "Study", lambda _: own, raising=False)
+    drawn: list[np.ndarray] = []
+    for owner, name, place in ((condvae, "tiles", 0), (condvae, "grids", 0), (condvae.LatentMap, "figure", 3)):
+        record(monkeypatch, owner, name, place, drawn)
     exec(compile(code, view, "exec"), {})
     (made,) = set(tmp_path.glob("*.png")) - {tmp_path / "first.png"}
-    ours, theirs = (np.asarray(Image.open(io.BytesIO(one)), dtype=int) for one in (made.read_bytes(), figure.content))
-    assert np.abs(ours - theirs).max() <= LARGEST_ROUNDING
+    with Image.open(made) as picture:
+        assert picture.width > 100
+    channels, height, width = session.model.schema.shape
+    images = drawn[0].reshape(-1, channels, height, width)
     if view == "animate":
-        path = [stop.model_dump() for stop in state.path]
-        film = client.post("/api/v1/animate", json={"path": path, "steps": state.steps, "rate": state.rate})
-        assert Path("animation.gif").read_bytes() == film.content
+        with Image.open("animation.gif") as film:
+            assert film.n_frames == states(session)[view].steps + 1 == len(images)
+    elif view == "evidence" and len(shown) == 1:  # the page has no training images of a run whose data was given
+        assert np.abs(images[0].transpose(1, 2, 0) - shown[0].astype(int)).max() <= LARGEST_ROUNDING
+    else:
+        assert len(images) == len(shown) > 1
+        for image, canvas in zip(images, shown, strict=True):
+            assert np.abs(image.transpose(1, 2, 0) - canvas.astype(int)).max() <= LARGEST_ROUNDING
 
 
-def test_the_example_states_are_of_all_views(session: Session) -> None:
-    assert set(states(session)) == set(VIEWS)
+def record(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, place: int, drawn: list[np.ndarray]) -> None:
+    """Keep an argument of each call of a function."""
+    original = getattr(owner, name)
+
+    def recorded(*given: Any) -> Any:
+        drawn.append(np.asarray(given[place]))
+        return original(*given)
+
+    monkeypatch.setattr(owner, name, recorded, raising=False)
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_the_code_of_a_view_uses_public_names_only(view: str, opened_session: Session) -> None:
+def uses_public_names_only(code: str) -> None:
     """Every name of condvae is in `condvae.__all__`, and nothing of its rooms is imported."""
-    state = states(opened_session)[view].model_dump()
-    tree = ast.parse(serve(opened_session).post(f"/api/v1/code?view={view}", json=state).json()["code"])
+    tree = ast.parse(code)
     used = [node.attr for node in ast.walk(tree) if is_of_condvae(node)]
     assert used
     assert set(used) <= set(condvae.__all__)
@@ -120,32 +163,34 @@ def is_of_condvae(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "condvae"
 
 
-def test_every_view_is_two_files_with_titles() -> None:
-    for name, view in find_views().items():
-        assert (PACKAGE / "explorer" / "views" / f"{name}.py").is_file()
-        assert (STATIC / f"{name}.js").is_file()
-        assert set(view.titles) == set(LANGUAGES)
-    orders = [view.order for view in find_views().values()]
-    assert orders == sorted(set(orders))
+def test_values_are_written_as_python_writes_them(browser: Any, address: str) -> None:
+    values = {
+        "text": 'a "b" \n 한',
+        "none": None,
+        "truth": [True, False],
+        "numbers": [1, -0.25, 1e-9, 1e21],
+        "deep": {"a": []},
+    }
+    with opened(browser, address, VIEWS[0]) as page:
+        script = (
+            "value => import(new URL('explorer/python.js', document.baseURI)).then(python => python.literal(value))"
+        )
+        assert ast.literal_eval(page.evaluate(script, values)) == values
 
 
-def test_the_figure_of_restyle_measures_what_the_page_measures(rich: Session) -> None:
-    client, state = serve(rich), states(rich)["restyle"].model_dump()
-    name = next(variable["name"] for variable in rich.description["attributes"] if not variable["classes"])
-    other = {**state, "attributes": {**state["attributes"], name: 5.0}}
-    figures = [client.post("/api/v1/figure?view=restyle", json=body).content for body in (state, other)]
-    assert figures[0] == figures[1]
-
-
-def test_a_view_is_added_with_two_files(browser: Any, tmp_path: Path) -> None:
-    """A copy of the package with two more files has one more tab, and its figure and code."""
+def test_a_view_is_added_with_one_file(browser: Any, tmp_path: Path) -> None:
+    """A copy of the package with one more file, and two lines in the list of views, has one more tab."""
     shutil.copytree(PACKAGE, tmp_path / "condvae", ignore=shutil.ignore_patterns("__pycache__"))
-    folder = tmp_path / "condvae" / "explorer"
-    (folder / "views" / "three.py").write_text(PYTHON, "utf-8")
-    (folder / "static" / "three.js").write_text(JAVASCRIPT, "utf-8")
+    folder = tmp_path / "condvae" / "explorer" / "static"
+    (folder / "three.js").write_text(JAVASCRIPT, "utf-8")
+    registry = (folder / "views.js").read_text("utf-8")
+    listed = registry.replace("compare, restyle", "compare, three, restyle")
+    (folder / "views.js").write_text(f'import * as three from "./three.js";\n{listed}', "utf-8")
     port = free_port()
     command = [sys.executable, "-m", "condvae", "explore", "--port", str(port)]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(tmp_path)}
+    ) as process:
         try:
             assert process.stdout is not None
             assert str(port) in process.stdout.readline()
@@ -158,7 +203,6 @@ def test_a_view_is_added_with_two_files(browser: Any, tmp_path: Path) -> None:
                 with page.expect_download() as download:
                     page.locator(at("three", ".actions button")).first.click()
                 assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
-                page.get_by_role("button", name="Python code").last.click()
-                assert becomes(lambda: "condvae.tiles" in page.locator(at("three", "pre")).inner_text())
+                assert "condvae.tiles" in code_of(page, "three")
         finally:
             process.kill()

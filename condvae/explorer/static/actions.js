@@ -1,41 +1,41 @@
 // What every view offers: its figure as a file, the code that makes the figure, and a link to the view.
 
 import { button, h, save } from "./dom.js";
+import { FORMATS } from "./figure.js";
+import { script } from "./python.js";
 import { current, link, watch } from "./state.js";
-import { ask, get } from "./wire.js";
 
-export function actions(view, t) {
+/**
+ * The actions of a view.
+ *
+ * `panels` returns what the view shows (see figure.js), and `code` a state to the parts of a script (see python.js).
+ */
+export function actions(view, model, t, { panels, code }) {
   const message = h("span", { role: "status" });
-  const code = h("pre", { className: "code", hidden: true, tabIndex: 0 });
-  const say = (text) => { message.textContent = text; };
+  const shown = h("pre", { className: "code", hidden: true, tabIndex: 0 });
   const trying = (work) => async () => {
-    say(t("working"));
+    message.textContent = t("working");
     try {
-      say((await work()) ?? "");
+      message.textContent = (await work()) ?? "";
     } catch (error) {
-      say(error.message);
+      message.textContent = error.message;
     }
   };
-  const state = () => {
-    const { view: _, ...rest } = current();
-    return rest;
-  };
-  const file = (format) => trying(async () => {
-    const response = await ask(`figure?view=${view}&format=${format}`, state());
-    save(await response.blob(), `${view}.${format}`);
-  });
+  const file = ([format, make]) => button(t("save-as", format), trying(async () => {
+    const found = await panels();
+    if (!found.some(({ tiles }) => tiles.length)) return t("nothing-shown");
+    return save(await make(found), `${view}.${format.toLowerCase()}`);
+  }));
   const show = trying(async () => {
-    if (code.hidden) code.textContent = (await get(`code?view=${view}`, state())).code;
-    code.hidden = !code.hidden;
+    if (shown.hidden) shown.textContent = script(model, code(current()));
+    shown.hidden = !shown.hidden;
   });
-  watch(() => { code.hidden = true; }); // because it is the code of an earlier figure
+  watch(() => { shown.hidden = true; }); // because it is the code of an earlier figure
   const copy = trying(async () => {
     if (!navigator.clipboard) return link(); // browsers have no clipboard for pages of other machines without TLS
     await navigator.clipboard.writeText(link());
     return t("copied");
   });
   return h("div", { className: "actions" },
-    h("div", { className: "buttons" },
-      button(t("save-as", "PNG"), file("png")), button(t("save-as", "SVG"), file("svg")), button(t("code"), show), button(t("link"), copy), message),
-    code);
+    h("div", { className: "buttons" }, Object.entries(FORMATS).map(file), button(t("code"), show), button(t("link"), copy), message), shown);
 }

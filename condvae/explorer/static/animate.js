@@ -3,12 +3,15 @@
 import { actions } from "./actions.js";
 import { short } from "./controls.js";
 import { button, field, fill, h, save } from "./dom.js";
+import { paint } from "./paint.js";
+import { filled, literal } from "./python.js";
 import { change, current, watch } from "./state.js";
-import { ask } from "./wire.js";
+import { film, interpolate } from "./wire.js";
 
 export const texts = {
   en: {
-    "animate-how": "Add the current image of the other views as a stop of a path, or use every label at the current z. Play shows the images along the path.",
+    "title": "Animate",
+    "animate-how": "Collect images as stops of a journey. Play shows how one turns into the next.",
     "add-stop": "Add current image",
     "every-label": "Use every label at this z",
     "remove": "Remove stop {0}",
@@ -18,7 +21,8 @@ export const texts = {
     "animation": "Animation",
   },
   ko: {
-    "animate-how": "다른 화면의 현재 이미지를 경로의 정지점으로 추가하거나, 현재 z에서 모든 레이블을 사용하세요. 재생하면 경로를 따라 이미지가 바뀝니다.",
+    "title": "애니메이션",
+    "animate-how": "그림을 여행의 정거장으로 모아 보세요. 재생하면 하나가 다음 것으로 변해 갑니다.",
     "add-stop": "현재 이미지 추가",
     "every-label": "이 z에서 모든 레이블 사용",
     "remove": "정지점 {0} 삭제",
@@ -41,15 +45,15 @@ export async function mount(root, model, t, loaded) {
   const make = maker(picture, message, t);
   const stop = (label) => ({ ...(model.classes.length ? { label } : {}), z: current().z, attributes: current().attributes });
   fill(root,
-    h("p", {}, t("animate-how")), list,
+    h("p", { className: "how" }, t("animate-how")), list,
     h("div", { className: "buttons" },
       button(t("add-stop"), () => change({ path: [...current().path, stop(current().label)] })),
       model.classes.length > 1 ? button(t("every-label"), () => change({ path: model.classes.map(stop) })) : null,
       button(t("clear"), () => change({ path: [] }))),
     h("div", { className: "row" }, field(t("steps"), steps), field(t("rate"), rate)),
     h("div", { className: "buttons" },
-      button(t("play"), () => make("gif", false)), button(t("save-as", "GIF"), () => make("gif", true)), button(t("save-as", "MP4"), () => make("mp4", true))),
-    message, picture, actions("animate", t),
+      button(t("play"), () => make("gif", false)), model.films.map((format) => button(t("save-as", format.toUpperCase()), () => make(format, true)))),
+    message, picture, actions("animate", model, t, { panels: () => panelsOf(model), code: (state) => codeOf(model, state) }),
   );
   let before = null;
   watch((state) => {
@@ -69,7 +73,7 @@ function maker(picture, message, t) {
     message.textContent = t("working");
     try {
       const { path, steps, rate } = current();
-      const blob = await (await ask(`animate?format=${format}`, { path, steps, rate })).blob();
+      const blob = await film(format, { path, steps, rate });
       if (keep) save(blob, `condvae.${format}`);
       if (format === "gif") {
         URL.revokeObjectURL(picture.src);
@@ -79,6 +83,44 @@ function maker(picture, message, t) {
     } catch (error) {
       message.textContent = error.message;
     }
+  };
+}
+
+/** Some of the images, evenly spaced along the path. */
+async function panelsOf(model) {
+  const { path, steps } = current();
+  if (path.length < 2) return [];
+  const answer = await interpolate({ path, steps });
+  const last = answer.shape[0] - 1;
+  const count = Math.min(model.limits.figure_frames, last + 1);
+  const tiles = Array.from({ length: count }, (_, place) => {
+    const canvas = h("canvas");
+    paint(canvas, answer, Math.round((last * place) / (count - 1)));
+    return { canvas };
+  });
+  return [{ columns: count, tiles }];
+}
+
+function codeOf(model, { path, steps, rate }) {
+  const { shape: [channels, height, width], enlarged, limits: { figure_frames: frames } } = model;
+  const every = path.map((stop) => filled(model, stop.attributes));
+  const names = Object.keys(every[0] ?? {});
+  const attributes = Object.fromEntries(names.map((name) => [name, every.map((one) => one[name])]));
+  const given = names.length ? `, attributes=${literal(attributes)}` : "";
+  const label = model.classes.length ? literal(path.map((stop) => stop.label)) : "None";
+  return {
+    imports: ["import numpy as np", "from PIL import Image"],
+    lines: [
+      `label = ${label}`,
+      `z = ${literal(path.map((stop) => stop.z))}`,
+      `images = condvae.interpolate(model, label, z${given}, steps=${steps})`,
+      `frames = [Image.fromarray(${channels === 1 ? "image[0]" : "image.transpose(1, 2, 0)"}).resize((${width * enlarged}, ${height * enlarged}), Image.Resampling.NEAREST) for image in images]`,
+      `duration = max(20, round(100 / ${rate}) * 10)  # milliseconds`,
+      "frames[0].save('animation.gif', save_all=True, append_images=frames[1:], duration=duration, loop=0, optimize=False)",
+      `shown = np.unique(np.linspace(0, len(images) - 1, ${frames}).round().astype(int))`,
+    ],
+    figure: "condvae.tiles(images[shown][None], [])",
+    file: "images.png",
   };
 }
 

@@ -3,14 +3,18 @@
 import { actions } from "./actions.js";
 import { attributeControls, conditions, labelChoice, short } from "./controls.js";
 import { button, choice, field, fill, h } from "./dom.js";
+import { newest } from "./newest.js";
 import { row } from "./paint.js";
+import { generate, labelOf, literal } from "./python.js";
 import { change, watchOpen } from "./state.js";
-import { get, images, newest } from "./wire.js";
+import { decode, grid as vectors } from "./wire.js";
 
 const PAIR = ["4", "9"]; // the labels in the figure of the experiment
 
 export const texts = {
   en: {
+    "title": "Compare",
+    "compare-how": "Two labels, drawn in the same styles. The difference is grey where they agree.",
     "other": "Second label",
     "vectors": "Latent vectors",
     "figure": "nine of the experiment",
@@ -21,6 +25,8 @@ export const texts = {
     "difference": "Difference (second minus first)",
   },
   ko: {
+    "title": "비교",
+    "compare-how": "두 레이블을 같은 스타일로 그립니다. 차이는 두 그림이 같은 곳에서 회색입니다.",
     "other": "두 번째 레이블",
     "vectors": "잠재 벡터",
     "figure": "실험의 아홉 벡터",
@@ -40,16 +46,21 @@ export async function mount(root, model, t, loaded) {
   const message = h("p", { role: "status" });
   const panels = ["first", "second", "difference"].map(() => ({ box: h("div", { className: "grid" }), title: h("h3") }));
   fill(root,
+    h("p", { className: "how" }, t("compare-how")),
     h("div", { className: "row" }, labelChoice(model, t, "label"), labelChoice(model, t, "other")),
     attributeControls(model, t),
     h("div", { className: "row" }, field(t("vectors"), preset), known ? button(t("experiment"), () => change(figure)) : null),
     h("div", { className: "columns" }, panels.map(({ title, box }) => h("section", {}, title, box))),
-    message, actions("compare", t),
+    message,
+    actions("compare", model, t, {
+      panels: () => panels.map(({ box, title }) => ({ title: title.textContent, columns: Number(box.style.getPropertyValue("--columns")), side: 56, tiles: [...box.children].map((canvas) => ({ canvas })) })),
+      code: (state) => codeOf(model, state, panels.map(({ title }) => title.textContent)),
+    }),
   );
   const draw = newest(async (state) => {
-    const { z, columns } = await get(`grid?name=${state.grid}`);
+    const { z, columns } = await vectors(state.grid);
     const sets = [];
-    for (const one of [state.label, state.other]) sets.push(await images("decode", { ...conditions(model, state, one), z }));
+    for (const one of [state.label, state.other]) sets.push(await decode({ ...conditions(model, state, one), z }));
     const pixels = Uint8ClampedArray.from(sets[0].pixels, (value, index) => 128 + (sets[1].pixels[index] - value) / 2);
     const titles = [t("label-is", state.label ?? ""), t("label-is", state.other ?? ""), t("difference")];
     [...sets, { pixels, shape: sets[0].shape }].forEach((answer, index) => {
@@ -62,4 +73,21 @@ export async function mount(root, model, t, loaded) {
     loaded(state);
   }, (text) => { message.textContent = text; });
   watchOpen("compare", (state) => { preset.value = state.grid; draw(state); });
+}
+
+function codeOf(model, state, titles) {
+  const [first, second] = [state.label, state.other].map((label) => literal(labelOf(model, label)));
+  return {
+    imports: ["import numpy as np"],
+    lines: [
+      `z, columns = condvae.LatentMap(condvae.Study(${literal(model.run)})).grid(${literal(state.grid)})`,
+      `first = ${generate(model, state, first, "z")}`,
+      `second = ${generate(model, state, second, "z")}`,
+      "difference = (128 + (second.astype(np.int16) - first) / 2).round().clip(0, 255).astype(np.uint8)",
+      "images = np.stack([first, second, difference])",
+      "numbers = [str(number) for number in range(1, len(z) + 1)]",
+    ],
+    figure: `condvae.grids(images, numbers, columns, ${literal(titles)})`,
+    file: "compare.png",
+  };
 }

@@ -46,7 +46,7 @@ export function button(text, onClick, properties = {}) {
 /** A group of tiles with labels. Each tile has room for the longest word of all labels. */
 export function tileGroup(name, labels, tiles = []) {
   const longest = Math.max(0, ...labels.flatMap((label) => label.split(/\s+/)).map((word) => word.length));
-  return h("div", { className: "strip", role: "group", "aria-label": name, style: `--letters: ${longest}` }, tiles);
+  return h("div", { className: "strip", role: "group", "aria-label": name, style: `--letters: ${longest}; --count: ${labels.length}` }, tiles);
 }
 
 /** Let the browser save bytes as a file. */
@@ -54,4 +54,21 @@ export function save(blob, name) {
   const address = URL.createObjectURL(blob);
   h("a", { href: address, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+/** A choice of the user that the browser keeps, or null. A frame of another site may have no storage. */
+export function kept(name) {
+  try {
+    return localStorage.getItem(`condvae-${name}`);
+  } catch {
+    return null;
+  }
+}
+
+export function keep(name, value) {
+  try {
+    localStorage.setItem(`condvae-${name}`, value);
+  } catch {
+    // the choice lasts until the page is closed
+  }
 }

@@ -3,14 +3,18 @@
 import { actions } from "./actions.js";
 import { conditions, labelChoice } from "./controls.js";
 import { fill, h } from "./dom.js";
+import { newest } from "./newest.js";
 import { paint, row } from "./paint.js";
+import { generate, labelOf, literal } from "./python.js";
 import { current, watchOpen } from "./state.js";
-import { get, images, newest } from "./wire.js";
+import { decode, evidence, nearest as neighbours, plane } from "./wire.js";
 
 const REST = 200; // milliseconds without a change after which the nearest images are requested
 
 export const texts = {
   en: {
+    "title": "Evaluation",
+    "evidence-how": "How good the model is, measured, and whether it copies the images that it learned from.",
     "nearest": "Nearest training images",
     "nearest-how": "If the model had copied a training image, its distance would be near 0.",
     "generated": "Generated image",
@@ -27,6 +31,8 @@ export const texts = {
     "protocol": "Protocol",
   },
   ko: {
+    "title": "평가",
+    "evidence-how": "모델이 얼마나 좋은지 잰 값과, 배운 이미지를 그대로 베끼는지 보여 줍니다.",
     "nearest": "가장 가까운 학습 이미지",
     "nearest-how": "모델이 학습 이미지를 그대로 복사했다면 거리가 0에 가깝습니다.",
     "generated": "생성된 이미지",
@@ -48,23 +54,28 @@ export async function mount(root, model, t, loaded) {
   const image = h("canvas", { role: "img", "aria-label": t("generated") });
   const nearest = h("div", { className: "strip" });
   const message = h("p", { role: "status" });
-  const { figures, claims, settings } = await get("evidence");
-  const { of_data: known } = await get("plane");
+  const { figures, claims, settings } = await evidence();
+  const known = model.has_neighbours && (await plane()).of_data;
   fill(root,
-    h("h3", {}, t("nearest")), h("p", {}, t("nearest-how")), labelChoice(model, t), h("div", { className: "beside" }, image, nearest), message, actions("evidence", t),
+    h("p", { className: "how" }, t("evidence-how")),
+    h("h3", {}, t("nearest")), h("p", {}, t("nearest-how")), labelChoice(model, t), h("div", { className: "beside" }, image, nearest), message,
+    actions("evidence", model, t, {
+      panels: () => [{ columns: 3, tiles: [{ canvas: image, title: t("generated") }, ...[...nearest.children].map((canvas) => ({ canvas, title: canvas.title }))] }],
+      code: (state) => codeOf(model, state),
+    }),
     claims.length ? h("h3", {}, t("claims")) : null,
     h("ol", {}, claims.map((one) => h("li", {}, `${one.statement} `, h("strong", {}, one.verdict)))),
     h("h3", {}, t("evaluation")), figures.length ? table(figures, t) : h("p", {}, t("not-evaluated")),
     h("h3", {}, t("settings")), h("pre", { className: "code", tabIndex: 0 }, JSON.stringify(settings, null, 2)),
   );
   const look = newest(async (state) => {
-    paint(image, await images("decode", { ...conditions(model, state), z: state.z }));
+    paint(image, await decode({ ...conditions(model, state), z: state.z }));
     if (!known) {
       message.textContent = t("no-data");
       loaded(state);
       return;
     }
-    const answer = await images("nearest", { ...conditions(model, state), z: state.z });
+    const answer = await neighbours({ ...conditions(model, state), z: state.z });
     const distances = answer.distances.map((value) => value.toFixed(3));
     row(nearest, answer, answer.labels.map((name, index) => t("neighbour", name, distances[index])));
     message.textContent = t("distance", distances.join(", "));
@@ -76,6 +87,23 @@ export async function mount(root, model, t, loaded) {
   let waiting = 0;
   watchOpen("evidence", (state) => { clearTimeout(waiting); waiting = setTimeout(() => look(state), REST); });
   look(current());
+}
+
+function codeOf(model, state) {
+  const image = generate(model, state, literal(labelOf(model, state.label)), literal(state.z));
+  return {
+    imports: ["import numpy as np", "import torch"],
+    lines: [
+      `train = condvae.Study(${literal(model.run)}).data.train`,
+      `image = ${image}`,
+      `distances, positions = condvae.nearest(torch.from_numpy(image) / 255, train, ${model.limits.neighbours})`,
+      "near = train.take(positions[0].numpy())",
+      "names = [train.classes[label] for label in near.labels]",
+      "titles = [f'{name}\\n{distance:.3f}' for name, distance in zip(names, distances[0])]",
+    ],
+    figure: "condvae.tiles(np.concatenate([image, near.images])[None], ['generated', *titles])",
+    file: "images.png",
+  };
 }
 
 function table(figures, t) {

@@ -4,15 +4,18 @@ import { actions } from "./actions.js";
 import { arrows, attributeControls, clamp, conditions, labelChoice, latentControls } from "./controls.js";
 import { button, choice, field, fill, h, tileGroup } from "./dom.js";
 import { MOVED, at, dot, onInk, rings, textColour } from "./map.js";
+import { newest } from "./newest.js";
 import { paint } from "./paint.js";
+import { generate, literal } from "./python.js";
 import { change, current, watch, watchOpen } from "./state.js";
-import { get, images, newest } from "./wire.js";
+import { decode, draw, plane } from "./wire.js";
 
 const SIDE = 200; // pixels of the pad
 
 export const texts = {
   en: {
-    "generate-how": "The image follows from a label and a latent vector z, which sets the style.",
+    "title": "Generate",
+    "generate-how": "Choose what to draw, then move the point to change how it is drawn. The label says what, the latent vector z says in which style.",
     "pad": "Latent plane of z0 and z1: drag or use the arrow keys",
     "pad-how": "z0 (horizontal) and z1 (vertical): drag or use the arrow keys",
     "label-at-z": "Label {0} at this z",
@@ -24,7 +27,8 @@ export const texts = {
     "random": "Random z",
   },
   ko: {
-    "generate-how": "이미지는 레이블과 스타일을 정하는 잠재 벡터 z로 결정됩니다.",
+    "title": "생성",
+    "generate-how": "무엇을 그릴지 고르고, 점을 움직여 어떻게 그릴지 바꿔 보세요. 레이블은 무엇을, 잠재 벡터 z는 어떤 스타일로 그릴지 정합니다.",
     "pad": "z0과 z1의 잠재 평면: 끌거나 화살표 키로 움직입니다",
     "pad-how": "z0(가로)과 z1(세로): 끌거나 화살표 키로 움직입니다",
     "label-at-z": "이 z에서의 레이블 {0}",
@@ -48,16 +52,19 @@ export async function mount(root, model, t, loaded) {
   });
   const { box, sort } = latentControls(model, t);
   fill(root,
-    h("p", {}, t("generate-how")),
+    h("p", { className: "how" }, t("generate-how")),
     h("div", { className: "columns" },
       h("div", { className: "controls" }, labelChoice(model, t), attributeControls(model, t), model.latent === 2 ? pad(model, t) : null, box, draws(model, t)),
       h("div", { className: "shown" }, large, support,
         tiles.length ? tileGroup(t("all-labels"), model.classes, tiles.map((one) => one.button)) : null)),
-    actions("generate", t),
+    actions("generate", model, t, {
+      panels: () => [{ columns: 10, tiles: tiles.length ? tiles.map(({ canvas, label }) => ({ canvas, title: label })) : [{ canvas: large }] }],
+      code: (state) => codeOf(model, state),
+    }),
   );
-  const draw = newest(async (state) => {
+  const redraw = newest(async (state) => {
     // the chosen label arrives with all others in one answer, so that the two never differ
-    const answer = await images("decode", { ...conditions(model, state, every ? model.classes : state.label), z: state.z });
+    const answer = await decode({ ...conditions(model, state, every ? model.classes : state.label), z: state.z });
     const chosen = every ? Math.max(0, model.classes.indexOf(state.label)) : 0;
     paint(large, answer, chosen);
     tiles.forEach((one, index) => paint(one.canvas, answer, index));
@@ -70,9 +77,18 @@ export async function mount(root, model, t, loaded) {
       one.button.classList.toggle("chosen", one.label === state.label);
       one.button.setAttribute("aria-pressed", one.label === state.label);
     });
-    draw(state);
+    redraw(state);
   });
-  get("plane").then(({ dimensions }) => { sort(dimensions); draw(current()); });
+  plane().then(({ dimensions }) => { sort(dimensions); redraw(current()); });
+}
+
+function codeOf(model, state) {
+  const labels = model.classes.length > 0;
+  return {
+    lines: [`labels = ${literal(model.classes)}`, `images = ${generate(model, state, labels ? "labels" : "None", literal(state.z))}`],
+    figure: "condvae.tiles(images[None], labels)",
+    file: "images.png",
+  };
 }
 
 /** A square on which the pointer, a finger or the arrow keys move both latent dimensions. */
@@ -103,8 +119,7 @@ function draws(model, t) {
   const drawWith = async (number) => {
     message.textContent = t("working");
     try {
-      const { z } = await get("generate", { ...conditions(model, current()), seed: number, prior: prior.value });
-      change({ z: z[0], seed: number });
+      change({ z: await draw({ ...conditions(model, current()), seed: number, prior: prior.value }), seed: number });
       message.textContent = "";
     } catch (error) {
       message.textContent = error.message;

@@ -16,7 +16,7 @@ export const MOVED = "onpointerrawupdate" in window ? "pointerrawupdate" : "poin
 
 /** The colour of text, which is light on a dark page and dark on a light page. */
 export function textColour() {
-  return getComputedStyle(document.querySelector(".condvae")).color;
+  return getComputedStyle(document.body).color;
 }
 
 /** Call a function when the colour of a canvas changes, because the page becomes light or dark or its styles arrive. */

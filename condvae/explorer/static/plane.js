@@ -4,17 +4,20 @@ import { actions } from "./actions.js";
 import { arrows, attributeControls, clamp, conditions, labelChoice, short } from "./controls.js";
 import { button, choice, field, fill, h } from "./dom.js";
 import { MOVED, at, cross, from, heatMap, line, onInk, onto, points, rings, textColour, way } from "./map.js";
+import { newest } from "./newest.js";
 import { colour, paint, row } from "./paint.js";
+import { filled, generate, labelOf, literal } from "./python.js";
 import { change, current, watch, watchOpen } from "./state.js";
-import { get, images, newest } from "./wire.js";
+import { decode, overlay as heatOf, plane } from "./wire.js";
 
 const SIDE = 560; // pixels of the map
 const DRAG = 0.02; // how far a pointer may move in a click, as a share of the map
 
 export const texts = {
   en: {
+    "title": "Latent map",
     "map": "Map of the latent space: hover or use the arrow keys to decode, click to select z, drag to interpolate along a line",
-    "map-how": "Hover to decode, click to select z, drag to interpolate along a line.",
+    "map-how": "Every point is a style, and every dot is a real image. Move over the map to see what is drawn there, click to keep a point, drag to see the images along a line.",
     "line": "Images along the line",
     "no-line": "Remove line",
     "drawn-codes": "The data is not available, so the points are draws from the prior.",
@@ -33,8 +36,9 @@ export const texts = {
     "heat-from": "Heat map of {0}: {1} (dark) to {2} (light).",
   },
   ko: {
+    "title": "잠재 공간",
     "map": "잠재 공간 지도: 가리키거나 화살표 키로 디코딩하고, 클릭해서 z를 선택하고, 끌어서 직선을 따라 보간합니다",
-    "map-how": "가리키면 디코딩하고, 클릭하면 z를 선택하고, 끌면 직선을 따라 보간합니다.",
+    "map-how": "지도의 한 곳이 하나의 스타일이고, 점은 실제 이미지입니다. 지도 위를 움직이면 그곳의 그림을 보고, 클릭하면 고정하고, 끌면 직선을 따라 변하는 그림을 봅니다.",
     "line": "직선을 따라 보간한 이미지",
     "no-line": "직선 지우기",
     "drawn-codes": "데이터가 없어 사전 분포에서 뽑은 표본을 점으로 표시합니다.",
@@ -62,15 +66,15 @@ export async function mount(root, model, t, loaded) {
   followPointer(view, model, show);
   const measures = [["", t("none")], ...model.overlays.map((name) => [name, t(name)])];
   const overlay = choice(measures, (name) => change({ overlay: name }));
-  view.plane = await get("plane");
+  view.plane = await plane();
   const { classes, dimensions } = view.plane;
   fill(root,
     h("div", { className: "columns" },
-      h("div", {}, h("p", {}, t("map-how")), view.map, legend(classes), view.message),
+      h("div", {}, h("p", { className: "how" }, t("map-how")), view.map, legend(classes), view.message),
       h("div", { className: "shown" }, view.large, view.support, view.strip,
         labelChoice(model, t), attributeControls(model, t), planeChoice(model, dimensions, t), field(t("overlay"), overlay),
         h("div", { className: "buttons" }, button(t("no-line"), () => change({ line: [] })), button(t("reset"), () => change({ z: current().z.map(() => 0) }))))),
-    actions("plane", t),
+    actions("plane", model, t, { panels: () => panelsOf(view), code: (state) => codeOf(model, view, state) }),
   );
   let before = {};
   watchOpen("plane", (state) => {
@@ -102,7 +106,7 @@ function elements(t) {
 /** A function that shows the image at a latent vector. */
 function imageAt(view, model, t, loaded) {
   return newest(async (state, z) => {
-    const answer = await images("decode", { ...conditions(model, state), z });
+    const answer = await decode({ ...conditions(model, state), z });
     paint(view.large, answer);
     view.large.setAttribute("aria-label", t("image-of", state.label ?? ""));
     view.support.textContent = answer.supported && !answer.supported[0] ? t("unsupported") : "";
@@ -116,7 +120,7 @@ function imagesAlong(view, model) {
     view.strip.hidden = state.line.length !== 2;
     if (view.strip.hidden) return;
     const z = way(...state.line, model.limits.line_steps);
-    row(view.strip, await images("decode", { ...conditions(model, state), z }), z.map(short));
+    row(view.strip, await decode({ ...conditions(model, state), z }), z.map(short));
   }, (text) => { view.message.textContent = text; });
 }
 
@@ -127,9 +131,9 @@ function groundOf(view, model, t) {
     let values = null;
     const lines = [];
     try {
-      if (asked !== state.plane) view.plane = await get(`plane?name=${encodeURIComponent(state.plane)}`);
+      if (asked !== state.plane) view.plane = await plane(state.plane);
       asked = state.plane;
-      if (state.overlay) ({ values } = await get("overlay", { ...conditions(model, state), measure: state.overlay, plane: view.plane.name, z: state.z }));
+      if (state.overlay) values = await heatOf({ ...conditions(model, state), measure: state.overlay, plane: view.plane.name, z: state.z });
     } catch (error) {
       lines.push(error.message);
     }
@@ -202,6 +206,29 @@ function planeChoice(model, dimensions, t) {
     first.disabled = second.disabled = plane === "pca";
   });
   return h("div", { className: "row" }, field(t("plane"), kind), field(t("across"), first), field(t("up"), second));
+}
+
+/** The map with its legend, and the selected image or the images along the line. */
+function panelsOf({ map, large, strip, plane: { classes, name } }) {
+  const legend = classes.map((text, index) => ({ text, colour: colour(index, classes.length) }));
+  const along = strip.hidden ? [large] : [...strip.children];
+  return [{ title: name, side: map.width, tiles: [{ canvas: map }], legend }, { columns: 3, tiles: along.map((canvas) => ({ canvas, title: canvas.title })) }];
+}
+
+function codeOf(model, view, state) {
+  const { run, limits: { line_steps: steps } } = model;
+  const label = literal(labelOf(model, state.label));
+  const places = state.line.length
+    ? [`start, end = torch.tensor(${literal(state.line)})`, `z = torch.stack([start + (end - start) * step / ${steps} for step in range(${steps + 1})])`]
+    : [`z = torch.tensor([${literal(state.z)}])`];
+  const given = [literal(state.overlay), `torch.tensor(${literal(state.z)})`, label, literal(filled(model, state.attributes))];
+  const heat = state.overlay ? [`heat = ${literal(state.overlay)}, latent.heat_map(plane, ${given.join(", ")})`] : [];
+  return {
+    imports: ["import torch"],
+    lines: [`latent = condvae.LatentMap(condvae.Study(${literal(run)}))`, `plane = latent.plane(${literal(state.plane)})`, ...places, `images = ${generate(model, state, label, "z")}`, ...heat],
+    figure: `latent.figure(plane, z, images${heat.length ? ", heat" : ""})`,
+    file: "map.png",
+  };
 }
 
 function legend(classes) {

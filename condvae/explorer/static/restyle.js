@@ -4,9 +4,11 @@ import { actions } from "./actions.js";
 import { conditions } from "./controls.js";
 import { button, choice, field, fill, h, save, tileGroup } from "./dom.js";
 import { dot, onInk, onto, points, rings, spread, textColour, way } from "./map.js";
+import { newest } from "./newest.js";
 import { colour, paint, row } from "./paint.js";
+import { filled, literal } from "./python.js";
 import { change, current, watchOpen } from "./state.js";
-import { get, images, newest } from "./wire.js";
+import { decode, plane as planeOf, restyle } from "./wire.js";
 
 const SIDE = 280; // pixels of the drawing canvas
 const STROKE = 22; // pixels of its pen
@@ -14,7 +16,8 @@ const MAP = 240; // pixels of the map
 
 export const texts = {
   en: {
-    "restyle-how": "Draw an image or upload one. The model encodes it and generates every label in its style.",
+    "title": "Restyle",
+    "restyle-how": "Draw something, or upload a picture. The model finds its style, and draws everything else in the same style.",
     "first": "First image",
     "second": "Second image",
     "draw-here": "Drawing canvas. With a keyboard, upload an image instead.",
@@ -38,7 +41,8 @@ export const texts = {
     "morph-how": "Add both images to see the interpolation between their styles.",
   },
   ko: {
-    "restyle-how": "이미지를 그리거나 업로드하세요. 모델이 이미지를 인코딩하고 같은 스타일로 모든 레이블을 생성합니다.",
+    "title": "스타일 변환",
+    "restyle-how": "그림을 그리거나 사진을 올려 보세요. 모델이 스타일을 알아내고, 다른 것도 모두 같은 스타일로 그립니다.",
     "first": "첫 번째 이미지",
     "second": "두 번째 이미지",
     "draw-here": "그림판. 키보드를 사용한다면 이미지를 업로드하세요.",
@@ -65,7 +69,7 @@ export const texts = {
 
 export async function mount(root, model, t, loaded) {
   const { extent, line_steps: steps } = model.limits;
-  const plane = await get("plane");
+  const plane = await planeOf();
   const ground = h("canvas", { width: MAP, height: MAP }); // the codes, which stay
   points(ground.getContext("2d"), extent, plane);
   const strip = h("div", { className: "strip", role: "group", "aria-label": t("morph") });
@@ -77,7 +81,7 @@ export async function mount(root, model, t, loaded) {
     strip.hidden = !hint.hidden;
     if (!hint.hidden) return;
     const z = way(first.z, second.z, steps);
-    const answer = await images("decode", { ...conditions(model, first), z });
+    const answer = await decode({ ...conditions(model, first), z });
     row(strip, answer, z.map((_, step) => `${Math.round((100 * step) / steps)}%`));
   }, (text) => { hint.textContent = text; });
   const sources = ["first", "second"].map((name) => source(name, model, { plane, ground }, t, (answer) => {
@@ -86,9 +90,10 @@ export async function mount(root, model, t, loaded) {
     loaded(current());
   }));
   fill(root,
-    h("p", {}, t("restyle-how")),
+    h("p", { className: "how" }, t("restyle-how")),
     h("div", { className: "columns" }, sources.map((one) => one.box)),
-    h("h3", {}, t("morph")), hint, strip, actions("restyle", t),
+    h("h3", {}, t("morph")), hint, strip,
+    actions("restyle", model, t, { panels: () => sources[0].panels(), code: (state) => codeOf(model, state) }),
   );
   watchOpen("restyle", (state) => sources.forEach((one) => one.follow(state)));
   loaded(current());
@@ -108,7 +113,7 @@ function source(name, model, chart, t, onFound) {
   const send = newest(async (image, ready, known = label.value) => {
     sent = [image, ready];
     const asked = sent;
-    const answer = await get("restyle", { image, prepare: !ready, ...(known ? { label: known } : {}), ...(result.labels.length ? { new_label: result.labels } : {}) });
+    const answer = await restyle({ image, prepare: !ready, ...(known ? { label: known } : {}), ...(result.labels.length ? { new_label: result.labels } : {}) });
     if (sent !== asked) return; // it was cleared meanwhile
     result.show(answer);
     const steps = answer.steps.map((step) => t(`step-${step}`)).join(", ");
@@ -138,7 +143,7 @@ function source(name, model, chart, t, onFound) {
     if (image) send(image, true, known ?? "");
     else empty();
   };
-  return { box, follow };
+  return { box, follow, panels: result.panels };
 }
 
 /** What the model makes of an image: the prepared image, its reconstruction, its posterior, and every label in its style. */
@@ -156,13 +161,11 @@ function results(name, model, chart, t) {
   const redraw = () => { if (last) posterior(place, chart, model, last); };
   onInk(place, redraw);
   const show = (answer) => {
-    const whole = (nested) => ({ pixels: Uint8Array.from(nested.flat(2)), shape: [1, ...answer.shape.slice(1)] });
-    paint(prepared, whole(answer.prepared));
-    paint(reconstruction, whole(answer.reconstruction));
-    const every = { pixels: Uint8Array.from(answer.images.flat(3)), shape: answer.shape };
+    paint(prepared, answer.prepared);
+    paint(reconstruction, answer.reconstruction);
     tiles.replaceChildren(...labels.map((label, index) => {
       const canvas = h("canvas");
-      paint(canvas, every, index);
+      paint(canvas, answer, index);
       const take = () => change({ label, z: answer.z, attributes: { ...current().attributes, ...answer.attributes } });
       return h("button", { type: "button", className: label === answer.label ? "chosen" : "", "aria-label": t("in-style", label), onClick: take }, canvas, h("span", {}, label));
     }));
@@ -171,7 +174,30 @@ function results(name, model, chart, t) {
     box.hidden = false;
   };
   const hide = () => { box.hidden = true; last = null; };
-  return { box, labels, show, hide, prepared: () => prepared.toDataURL("image/png").split(",")[1] };
+  const panels = () => [
+    { tiles: last ? [{ canvas: prepared, title: t("as-prepared") }, { canvas: reconstruction, title: t("reconstruction") }] : [] },
+    { columns: 10, tiles: last ? [...tiles.querySelectorAll("canvas")].map((canvas, index) => ({ canvas, title: labels[index] })) : [] },
+  ];
+  return { box, labels, show, hide, panels, prepared: () => prepared.toDataURL("image/png").split(",")[1] };
+}
+
+function codeOf(model, state) {
+  const [file, channels] = ["first.png", model.shape[0]];
+  // attributes that can be measured of an image are measured
+  const attributes = Object.fromEntries(Object.entries(filled({ ...model, optional: false }, {})).filter(([name]) => !model.measured.includes(name)));
+  const known = Object.keys(attributes).length ? `, attributes=${literal(attributes)}` : "";
+  const pixels = `np.array(Image.open(${literal(file)}).convert(${literal(channels === 1 ? "L" : "RGB")}))`;
+  const image = channels === 1 ? `${pixels}[None, None]` : `${pixels}.transpose(2, 0, 1)[None]`;
+  const labelled = model.classes.length > 0;
+  const lines = [
+    `# first save the prepared image of the page as ${file}`, `image = ${image}`,
+    ...(labelled ? [`label = ${literal(state.first_label ?? state.label)}`, `labels = ${literal(model.classes)}`] : []),
+    `reconstruction = condvae.reconstruct(model, image${labelled ? ", label" : ""}${known})`,
+    ...(labelled ? [`restyled = [condvae.restyle(model, image, label, new_label${known}) for new_label in labels]`] : []),
+    'titles = ["image", "reconstruction"]',
+  ];
+  const drawn = labelled ? "np.concatenate([image, reconstruction, *restyled])[None], [*titles, *labels]" : "np.concatenate([image, reconstruction])[None], titles";
+  return { imports: ["import numpy as np", "from PIL import Image"], lines, figure: `condvae.tiles(${drawn})`, file: "images.png" };
 }
 
 function blank(canvas) {

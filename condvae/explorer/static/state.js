@@ -3,8 +3,10 @@
 const REST = 150; // milliseconds without a change after which the address is updated
 
 const listeners = new Set();
+const earlier = []; // states that were shown before, for undo
 let defaults = {};
 let state = {};
+let settled = {}; // the state that the address has
 let waiting = 0;
 
 /** The state. Only `change` may change it. */
@@ -17,7 +19,17 @@ export function change(part) {
   state = { ...state, ...part };
   for (const listener of listeners) listener(state);
   clearTimeout(waiting);
-  waiting = setTimeout(() => history.replaceState(history.state, "", `#${encode()}`), REST);
+  waiting = setTimeout(settle, REST);
+}
+
+/** Return to the state before the last change. Changes without a pause between them are one. */
+export function undo() {
+  if (settled !== state) settle();
+  const before = earlier.pop();
+  if (!before) return;
+  settled = before;
+  change(before);
+  settled = state;
 }
 
 /** Call a function now and after each change. */
@@ -35,17 +47,24 @@ export function watchOpen(view, listener) {
 export function begin(usual) {
   defaults = usual;
   state = { ...defaults, ...decode(location.hash.slice(1)) };
+  settled = state;
   // The address is that of the event, because a change that waited may have replaced it since.
   addEventListener("hashchange", ({ newURL }) => change({ ...defaults, ...decode(new URL(newURL).hash.slice(1)) }));
 }
 
 /** The address of the page in its present state. */
 export function link() {
-  return `${location.href.split("#")[0]}#${encode()}`;
+  return `${location.href.split("#")[0]}#${encode(state)}`;
+}
+
+function settle() {
+  if (encode(state) !== encode(settled)) earlier.push(settled);
+  settled = state;
+  history.replaceState(history.state, "", `#${encode(state)}`);
 }
 
 /** Everything that differs from the defaults, as text for the address. */
-function encode() {
+function encode(state) {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(state)) {
     const text = asText(value);

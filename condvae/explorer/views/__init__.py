@@ -1,1 +1,0 @@
-"""The views of the explorer, one module for each. See `condvae.explorer.view`."""
