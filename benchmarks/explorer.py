@@ -14,15 +14,19 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from pathlib import Path
 from statistics import median
+from threading import Thread
 from typing import Any
 
 import torch
 
 from benchmarks.decoding import DIGITS
 from benchmarks.harness import arguments, difference, in_turn, publish, resident_mb, spread
+from condvae.explorer.offline.folder import export_page
 from condvae.model.cvae import CVAE
 from condvae.model.saving import save_model
 from condvae.recipe import load_recipe
@@ -42,16 +46,18 @@ RATE = 10  # requests of a client in a second
 WARM_UP = 30  # movements before the clock starts
 SLIDER = ".sliders input[type=range]"
 ONE, TEN = "one image", "with the strip of ten"
+SERVER, FOLDER = "server", "folder"  # the forms of the page
 # script in the page that finds the movement of the pointer that new pixels belong to, by the place on the plane
 WATCH = """async ([view, canvas]) => {
-  const { MOVED, at, onto } = await import(new URL("explorer/map.js", document.baseURI));
+  const { MOVED, at, whole } = await import(new URL("explorer/map.js", document.baseURI));
+  const { onto } = await import(new URL("explorer/geometry.js", document.baseURI));
   const wire = await import(new URL("explorer/wire.js", document.baseURI));
   const { limits: { extent } } = await wire.describe();
   const plane = await wire.plane("0,1");
   const target = document.querySelector(`[data-view=${view}] ${canvas}`);
   const moves = [];
   window.latencies = [];
-  target.addEventListener(MOVED, (event) => moves.push([event.timeStamp, at(event, target, extent)]), true);
+  target.addEventListener(MOVED, (event) => moves.push([event.timeStamp, at(event, target, whole(extent))]), true);
   document.addEventListener("condvae-drawn", (event) => {
     const now = performance.now();
     const [a, b] = onto(plane, event.detail.z);
@@ -98,6 +104,23 @@ def served(run: Path | None) -> Iterator[tuple[str, int]]:
             yield f"http://127.0.0.1:{port}", process.pid
         finally:
             process.kill()
+
+
+@contextmanager
+def hosted(folder: Path) -> Iterator[str]:
+    """The address of a folder on a static web server."""
+    handler = partial(Quiet, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Log nothing."""
 
 
 def explore(run: Path | None, port: int) -> list[str]:
@@ -155,25 +178,30 @@ def latencies(browser: Any, address: str, view: str, canvas: str, moves: int) ->
 
 
 def latency_rows(browser: Any, folder: Path, models: int, segments: int, moves: int) -> list[dict[str, Any]]:
-    """A row for each model and view. All of them take turns, several times."""
-    found: dict[tuple[str, str], list[list[float]]] = {}
+    """A row for each model, form of the page and view. All of them take turns, several times."""
+    found: dict[tuple[str, str, str], list[list[float]]] = {}
     with ExitStack() as servers:
-        recipes = ("paper", "plane", "conv")[:models]
-        addresses = {recipe: servers.enter_context(served(write_run(recipe, folder)))[0] for recipe in recipes}
-        for _, (recipe, address) in product(range(segments), addresses.items()):
+        addresses = {}
+        for recipe in ("paper", "plane", "conv")[:models]:
+            run = write_run(recipe, folder)
+            exported = export_page(run, folder / f"{recipe}-page")
+            addresses[recipe, SERVER] = servers.enter_context(served(run))[0]
+            addresses[recipe, FOLDER] = servers.enter_context(hosted(exported))
+        for _, ((recipe, form), address) in product(range(segments), addresses.items()):
             pad = SLIDER if recipe == "conv" else "canvas.pad"
             for view, canvas, what in (("plane", "canvas.map", ONE), ("generate", pad, TEN)):
                 values = sorted(latencies(browser, address, view, canvas, moves))
-                found.setdefault((recipe, what), []).append(values)
+                found.setdefault((recipe, form, what), []).append(values)
     return [
         {
             "model": recipe,
+            "page": form,
             "what": what,
             "median, ms": spread([median(values) for values in every]),
             "95th percentile, ms": spread([values[int(0.95 * len(values))] for values in every]),
             "movements": sum(map(len, every)),
         }
-        for (recipe, what), every in found.items()
+        for (recipe, form, what), every in found.items()
     ]
 
 

@@ -8,10 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -59,30 +56,13 @@ def explored(run: Path | None = None) -> Iterator[str]:
 
 
 @contextmanager
-def hosted(folder: Path) -> Iterator[str]:
-    """The address of a folder on a static web server."""
-    handler = partial(Quiet, directory=folder)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        """Log nothing."""
-
-
-@contextmanager
 def opened(browser: Any, address: str, view: str, state: str = "", **options: Any) -> Iterator[Any]:
     """A page at a view. It must not report an error on its console."""
     context = browser.new_context(**(options or DESKTOP))
     page, errors = context.new_page(), []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(f"{address}/#view={view}{state}")
+    page.goto(f"{address}#view={view}{state}" if "?" in address else f"{address}/#view={view}{state}")
     ready(page, view)
     yield page
     context.close()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from benchmarks.explorer import FLAGS, chromium
+from benchmarks.explorer import FLAGS, chromium, hosted
 from condvae.config import Config, ModelConfig
 from condvae.data.dataset import Dataset
 from condvae.data.labelled import LabelledImages, Values
@@ -16,7 +16,7 @@ from condvae.explorer.offline.folder import export_page
 from condvae.explorer.session import Session
 from condvae.run import Run
 from condvae.training.fit import fit
-from tests.explorer.browser import DESKTOP, PHONE, explored, hosted, opened, ready
+from tests.explorer.browser import DESKTOP, PHONE, explored, opened, ready
 from tests.explorer.clients import open_session, serve
 
 FORGETS = 50  # milliseconds after which a page has noticed that its address has changed

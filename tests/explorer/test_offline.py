@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import condvae
+from benchmarks.explorer import hosted
 from condvae.config import Config, ModelConfig
 from condvae.data.dataset import Dataset
 from condvae.data.prepare import Habits, prepare
@@ -24,7 +25,7 @@ from condvae.run import Run
 from condvae.training.fit import fit
 from scripts.vendor import DIGESTS, VENDOR, digest
 from tests.conftest import Cli
-from tests.explorer.browser import DESKTOP, VIEWS, at, becomes, hosted, image_of, opened, ready, settles, state_of
+from tests.explorer.browser import DESKTOP, VIEWS, at, becomes, image_of, opened, ready, settles, state_of
 
 ROUNDING = 1  # of 255
 PREPARED = """([image, habits]) => import(new URL('explorer/offline/prepare.js', document.baseURI))

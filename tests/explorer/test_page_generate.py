@@ -24,6 +24,7 @@ from tests.explorer.browser import (
     state_of,
 )
 
+SETTLES = 300  # milliseconds after which a change is one of its own
 STEP = 2 * LIMITS.extent / 100  # that an arrow key moves z; with Shift ten times as far
 
 
@@ -131,3 +132,46 @@ def test_lines_are_light_on_dark_ground(browser: Any, address: str, scheme: str)
         for now in (scheme, "dark" if scheme == "light" else "light"):
             page.evaluate("now => { document.documentElement.dataset.theme = now; }", now)
             assert becomes(lambda now=now: (pixels(page, at("generate", ".pad")).max() > 128) == (now == "dark"))
+
+
+def test_undo_returns_to_the_state_before_a_change(visit: Callable) -> None:
+    page = visit("generate", "&label=3&z=[1,1]")
+    page.wait_for_timeout(SETTLES)
+    before = state_of(page)
+    page.locator(at("generate", ".strip button")).nth(5).click()
+    page.wait_for_timeout(SETTLES)
+    drag(page, at("generate", ".pad"), (0.5, 0.5), (0.3, 0.3))
+    page.wait_for_timeout(SETTLES)
+    assert state_of(page)["z"] != before["z"]
+    page.get_by_role("button", name=either("Undo", "실행 취소")).click()
+    assert (state_of(page)["z"], state_of(page)["label"]) == ([1, 1], "5")
+    page.keyboard.press("Control+z")
+    assert state_of(page) == before
+
+
+def test_choices_for_the_whole_page_are_kept(browser: Any, address: str) -> None:
+    with opened(browser, address, "generate") as page:
+        page.get_by_role("button", name="Light or dark").click()
+        page.get_by_role("button", name="Pixels: crisp or smooth").click()
+        page.get_by_role("button", name="한국어").click()
+        page.wait_for_function("document.documentElement.lang === 'ko'")
+        ready(page, "generate")
+        assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+        assert page.evaluate("document.documentElement.dataset.pixels") == "smooth"
+
+
+def test_an_embedded_page_has_no_heading(browser: Any, address: str) -> None:
+    with opened(browser, f"{address}/?embed", "generate") as page:
+        assert page.locator("header").is_hidden()
+        assert page.locator("[role=tab]").first.is_visible()
+
+
+@pytest.mark.parametrize("device", [PHONE], ids=["phone"], indirect=True)
+def test_a_swipe_opens_the_next_view(visit: Callable) -> None:
+    page = visit("generate")
+    box = page.locator(at("generate", ".how")).bounding_box()
+    finger = page.context.new_cdp_session(page)
+    for kind, x in (("touchStart", 300), ("touchMove", 200), ("touchMove", 80)):
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": box["y"] + 5}]})
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert becomes(lambda: state_of(page)["view"] == "plane")

@@ -53,3 +53,59 @@ def test_plane_shows_points_and_heat_maps(visit: Callable) -> None:
         assert becomes(lambda: not any(np.array_equal(pixels(page, at("plane", ".map")), one) for one in seen))
         seen.append(pixels(page, at("plane", ".map")))
     assert (seen[-1] != plain).any(-1).mean() > 0.8
+
+
+OPACITY = """canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
+  .filter((_, index) => index % 4 === 3).reduce((sum, value) => sum + value, 0)"""
+
+
+def test_plane_highlights_classes(visit: Callable) -> None:
+    page = visit("plane")
+    chart, seven = page.locator(at("plane", ".map")), page.locator(at("plane", ".legend button")).nth(7)
+    plain = chart.evaluate(OPACITY)
+    seven.click()
+    assert seven.get_attribute("aria-pressed") == "true"
+    assert becomes(lambda: chart.evaluate(OPACITY) < plain / 2), "the points of other classes are faint"
+    seven.click()
+    assert becomes(lambda: chart.evaluate(OPACITY) == plain)
+
+
+def test_plane_is_enlarged_by_wheel_buttons_keys_and_two_fingers(visit: Callable, model: CVAE) -> None:
+    page = visit("plane", "&label=4")
+    chart = page.locator(at("plane", ".map"))
+    plain = pixels(page, at("plane", ".map"))
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    if is_narrow(page):
+        finger = page.context.new_cdp_session(page)
+        for kind, distance in (("touchStart", 20), ("touchMove", 40), ("touchMove", 80)):
+            points = [{"x": middle[0] + side * distance, "y": middle[1], "id": side + 1} for side in (-1, 1)]
+            finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    else:
+        page.mouse.move(*middle)
+        page.mouse.wheel(0, -700)
+    assert becomes(lambda: not np.array_equal(pixels(page, at("plane", ".map")), plain))
+    assert state_of(page)["z"] == [0, 0], "enlarging selects nothing"
+    chart.click(position={"x": box["width"] / 2, "y": 1})
+    assert becomes(lambda: 0 < state_of(page)["z"][1] < 2), "the upper edge is nearer to the centre"
+    assert settles(page, at("plane", ".large"), image_of(model, 4, state_of(page)["z"]))
+    page.get_by_role("button", name=either("Whole map", "전체 지도")).click()
+    chart.click(position={"x": box["width"] / 2, "y": 1})
+    assert becomes(lambda: state_of(page)["z"][1] > 3.9)
+    page.keyboard.press("+")
+    page.get_by_role("button", name=either("Whole map", "전체 지도")).click()
+
+
+def test_plane_names_the_image_near_the_pointer(visit: Callable) -> None:
+    page = visit("plane")
+    if is_narrow(page):
+        return  # a finger hides what is under it
+    box = page.locator(at("plane", ".map")).bounding_box()
+    plain = pixels(page, at("plane", ".map"))
+    place = box["x"] + 0.52 * box["width"], box["y"] + 0.48 * box["height"]
+    page.mouse.move(*place)
+    assert becomes(lambda: not np.array_equal(pixels(page, at("plane", ".map")), plain))
+    page.mouse.move(box["x"] - 5, box["y"] - 5)
+    assert becomes(lambda: np.array_equal(pixels(page, at("plane", ".map")), plain))

@@ -36,7 +36,9 @@ def test_errors_reveal_nothing_of_the_server(study: Study, monkeypatch: pytest.M
     assert "secret" not in response.text
 
 
-@pytest.mark.parametrize("path", ["../api.py", "%2e%2e/api.py", "..%2fapi.py", "%2fetc%2fpasswd", "..%2f..%2fpyproject.toml"])
+@pytest.mark.parametrize(
+    "path", ["../api.py", "%2e%2e/api.py", "..%2fapi.py", "%2fetc%2fpasswd", "..%2f..%2fpyproject.toml"]
+)
 def test_no_other_file_can_be_read(client: TestClient, path: str) -> None:
     assert client.get("/explorer/main.js").status_code == 200
     assert client.get(f"/explorer/{path}").status_code in (404, 405)

@@ -44,7 +44,7 @@ export async function mount(root, model, t, loaded) {
   const choose = (grid) => change(known && grid === figure.grid ? figure : { grid });
   const preset = choice(model.grids.map((name) => [name, t(name)]), choose);
   const message = h("p", { role: "status" });
-  const panels = ["first", "second", "difference"].map(() => ({ box: h("div", { className: "grid" }), title: h("h3") }));
+  const panels = ["first", "second", "difference"].map(() => ({ box: h("div", { className: "grid" }), title: h("h2") }));
   fill(root,
     h("p", { className: "how" }, t("compare-how")),
     h("div", { className: "row" }, labelChoice(model, t, "label"), labelChoice(model, t, "other")),

@@ -58,15 +58,15 @@ export async function mount(root, model, t, loaded) {
   const known = model.has_neighbours && (await plane()).of_data;
   fill(root,
     h("p", { className: "how" }, t("evidence-how")),
-    h("h3", {}, t("nearest")), h("p", {}, t("nearest-how")), labelChoice(model, t), h("div", { className: "beside" }, image, nearest), message,
+    h("h2", {}, t("nearest")), h("p", {}, t("nearest-how")), labelChoice(model, t), h("div", { className: "beside" }, image, nearest), message,
     actions("evidence", model, t, {
       panels: () => [{ columns: 3, tiles: [{ canvas: image, title: t("generated") }, ...[...nearest.children].map((canvas) => ({ canvas, title: canvas.title }))] }],
       code: (state) => codeOf(model, state),
     }),
-    claims.length ? h("h3", {}, t("claims")) : null,
+    claims.length ? h("h2", {}, t("claims")) : null,
     h("ol", {}, claims.map((one) => h("li", {}, `${one.statement} `, h("strong", {}, one.verdict)))),
-    h("h3", {}, t("evaluation")), figures.length ? table(figures, t) : h("p", {}, t("not-evaluated")),
-    h("h3", {}, t("settings")), h("pre", { className: "code", tabIndex: 0 }, JSON.stringify(settings, null, 2)),
+    h("h2", {}, t("evaluation")), figures.length ? table(figures, t) : h("p", {}, t("not-evaluated")),
+    h("h2", {}, t("settings")), h("pre", { className: "code", tabIndex: 0 }, JSON.stringify(settings, null, 2)),
   );
   const look = newest(async (state) => {
     paint(image, await decode({ ...conditions(model, state), z: state.z }));

@@ -3,7 +3,7 @@
 import { actions } from "./actions.js";
 import { arrows, attributeControls, clamp, conditions, labelChoice, latentControls } from "./controls.js";
 import { button, choice, field, fill, h, tileGroup } from "./dom.js";
-import { MOVED, at, dot, onInk, rings, textColour } from "./map.js";
+import { MOVED, at, chart, dot, onInk, rings, textColour, whole, wiped } from "./map.js";
 import { newest } from "./newest.js";
 import { paint } from "./paint.js";
 import { generate, literal } from "./python.js";
@@ -94,17 +94,17 @@ function codeOf(model, state) {
 /** A square on which the pointer, a finger or the arrow keys move both latent dimensions. */
 function pad(model, t) {
   const { extent } = model.limits;
-  const canvas = h("canvas", { className: "pad", width: SIDE, height: SIDE, tabIndex: 0, role: "application", "aria-label": t("pad") });
+  const frame = whole(extent);
+  const canvas = chart(SIDE, { className: "pad", tabIndex: 0, role: "application", "aria-label": t("pad") });
   const within = (z) => change({ z: z.map((value) => clamp(value, -extent, extent)) });
-  const place = (event) => within(at(event, canvas, extent));
+  const place = (event) => within(at(event, canvas, frame));
   canvas.addEventListener("pointerdown", (event) => { canvas.setPointerCapture(event.pointerId); place(event); });
   canvas.addEventListener(MOVED, (event) => { if (event.buttons) place(event); });
   arrows(canvas, (by) => within(current().z.map((value, axis) => value + by[axis])), extent);
   const redraw = () => {
-    const pen = canvas.getContext("2d");
-    pen.clearRect(0, 0, SIDE, SIDE);
-    rings(pen, extent, [0, 0], textColour());
-    dot(pen, extent, current().z, textColour(), 6);
+    const pen = wiped(canvas);
+    rings(pen, frame, [0, 0], textColour());
+    dot(pen, frame, current().z, textColour(), 6);
   };
   watch(redraw);
   onInk(canvas, redraw);

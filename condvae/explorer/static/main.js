@@ -7,6 +7,13 @@ import { describe } from "./wire.js";
 
 const LANGUAGES = { en: "English", ko: "한국어" };
 const NAMES = Object.keys(views);
+// paths of the signs on buttons, in a square of 24 x 24
+const SIGNS = {
+  "undo": "M9 14 4 9l5-5M4 9h10a6 6 0 0 1 0 12h-3",
+  "pixels": "M4 4h16v16H4zM4 12h16M12 4v16",
+  "theme": "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18",
+  "full-screen": "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5",
+};
 const SWIPE = 60; // pixels that a finger moves sideways to get to the next view
 const root = document.documentElement;
 const [header, list, panels] = ["header", "views", "panels"].map((id) => document.getElementById(id));
@@ -36,11 +43,15 @@ function heading(model, language, t) {
   const facts = [model.data, t("size", pixels), t("latent", model.latent), ...obeyed];
   const others = Object.keys(LANGUAGES).filter((one) => one !== language);
   const speak = (one) => button(LANGUAGES[one], () => { keep("language", one); location.reload(); }, { lang: one });
-  const back = button(t("undo"), undo, { id: "undo" });
+  const sign = (name, work) => {
+    const one = button("", work, { "aria-label": t(name), title: t(name) });
+    one.innerHTML = `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${SIGNS[name]}"/></svg>`;
+    return one;
+  };
   fill(header,
     h("div", {}, h("h1", { id: "title" }, model.title), h("p", { id: "about" }, facts.join(" · "))),
-    h("div", { className: "buttons tools" }, back, button(t("pixels"), swapPixels), button(t("theme"), swapTheme), others.map(speak),
-      document.fullscreenEnabled ? button(t("full-screen"), () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen())) : null));
+    h("div", { className: "buttons tools" }, sign("undo", undo), sign("pixels", swapPixels), sign("theme", swapTheme), others.map(speak),
+      document.fullscreenEnabled ? sign("full-screen", () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen())) : null));
   addEventListener("keydown", (event) => {
     if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.target.matches("input, textarea")) return;
     event.preventDefault();

@@ -32,10 +32,13 @@ export function row(box, answer, titles) {
   });
 }
 
-/** The colour of a class: up to ten from a palette that is safe for colour blindness, more from the colour circle. */
+/**
+ * The colour of a class: up to ten from a palette that is safe for colour blindness. Of more, neighbours are far apart on the
+ * colour circle, and three shades take turns.
+ */
 export function colour(index, count) {
   const known = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#b8a800", "#7f7f7f", "#8c510a", "#5e3c99"];
-  return count <= known.length ? known[index] : `hsl(${Math.round((360 * index) / count)} 65% 50%)`;
+  return count <= known.length ? known[index] : `hsl(${Math.round(137.508 * index) % 360} 70% ${[45, 60, 35][index % 3]}%)`;
 }
 
 /** The colour of a value in [0, 1], from dark blue to yellow, close to the colour map cividis. */

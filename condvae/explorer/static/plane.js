@@ -3,7 +3,9 @@
 import { actions } from "./actions.js";
 import { arrows, attributeControls, clamp, conditions, labelChoice, short } from "./controls.js";
 import { button, choice, field, fill, h } from "./dom.js";
-import { MOVED, at, cross, from, heatMap, line, onInk, onto, points, rings, textColour, way } from "./map.js";
+import { from, onto, way } from "./geometry.js";
+import { follow } from "./gestures.js";
+import { chart, cross, heatMap, lay, line, mark, moved, nearestCode, onInk, points, rings, textColour, whole, wiped, zoomed } from "./map.js";
 import { newest } from "./newest.js";
 import { colour, paint, row } from "./paint.js";
 import { filled, generate, labelOf, literal } from "./python.js";
@@ -11,7 +13,8 @@ import { change, current, watch, watchOpen } from "./state.js";
 import { decode, overlay as heatOf, plane } from "./wire.js";
 
 const SIDE = 560; // pixels of the map
-const DRAG = 0.02; // how far a pointer may move in a click, as a share of the map
+const STEP = 1.5; // how much a button or a key enlarges the map
+const NEAR = 0.05; // how near the pointer must be to a code that is marked, as a share of the map
 
 export const texts = {
   en: {
@@ -28,6 +31,11 @@ export const texts = {
     "up": "Vertical axis",
     "overlay": "Heat map",
     "none": "none",
+    "nearer": "Enlarge the map",
+    "farther": "Reduce the map",
+    "whole": "Whole map",
+    "classes": "Classes",
+    "highlight": "Highlight {0}",
     "confidence": "classifier confidence",
     "slant": "slant",
     "thickness": "thickness",
@@ -49,6 +57,11 @@ export const texts = {
     "up": "세로축",
     "overlay": "히트맵",
     "none": "없음",
+    "nearer": "지도 확대",
+    "farther": "지도 축소",
+    "whole": "전체 지도",
+    "classes": "클래스",
+    "highlight": "{0} 강조",
     "confidence": "분류기 신뢰도",
     "slant": "기울기",
     "thickness": "획 두께",
@@ -59,18 +72,18 @@ export const texts = {
 };
 
 export async function mount(root, model, t, loaded) {
-  const view = elements(t);
+  const view = elements(model, t);
   const show = imageAt(view, model, t, loaded);
   const interpolate = imagesAlong(view, model);
-  const drawGround = groundOf(view, model, t);
-  followPointer(view, model, show);
+  const request = groundOf(view, model, t);
   const measures = [["", t("none")], ...model.overlays.map((name) => [name, t(name)])];
   const overlay = choice(measures, (name) => change({ overlay: name }));
   view.plane = await plane();
-  const { classes, dimensions } = view.plane;
+  const { dimensions } = view.plane;
+  const reframe = followPointer(view, model, show);
   fill(root,
     h("div", { className: "columns" },
-      h("div", {}, h("p", { className: "how" }, t("map-how")), view.map, legend(classes), view.message),
+      h("div", {}, h("p", { className: "how" }, t("map-how")), view.map, zoomButtons(view, model, t, reframe), view.plane.classes.length ? legend(view, model, t) : null, view.message),
       h("div", { className: "shown" }, view.large, view.support, view.strip,
         labelChoice(model, t), attributeControls(model, t), planeChoice(model, dimensions, t), field(t("overlay"), overlay),
         h("div", { className: "buttons" }, button(t("no-line"), () => change({ line: [] })), button(t("reset"), () => change({ z: current().z.map(() => 0) }))))),
@@ -80,26 +93,30 @@ export async function mount(root, model, t, loaded) {
   watchOpen("plane", (state) => {
     overlay.value = state.overlay;
     const ofGround = (one) => JSON.stringify([one.plane, one.overlay, one.overlay && [one.label, one.attributes, model.latent > 2 && one.z]]);
-    if (ofGround(state) !== ofGround(before)) drawGround(state);
+    if (ofGround(state) !== ofGround(before)) request(state);
     if (state.z !== before.z || state.label !== before.label || state.attributes !== before.attributes) show(state, state.z);
     interpolate(state);
     before = state;
-    redraw(view, model);
+    redraw(view);
   });
-  onInk(view.map, () => redraw(view, model));
+  onInk(view.map, () => redraw(view));
 }
 
-/** The elements of the view, the plane that the map shows, and the place where a line begins. */
-function elements(t) {
+/** The elements of the view, and what the map shows. */
+function elements(model, t) {
   return {
-    map: h("canvas", { className: "map", width: SIDE, height: SIDE, tabIndex: 0, role: "application", "aria-label": t("map") }),
-    ground: h("canvas", { width: SIDE, height: SIDE }), // points and heat map, which stay while the pointer moves
+    map: chart(SIDE, { className: "map", tabIndex: 0, role: "application", "aria-label": t("map") }),
+    ground: chart(SIDE), // points and heat map, which stay while the pointer moves
     large: h("canvas", { className: "large", role: "img" }),
     support: h("p", { className: "support", role: "status" }),
     message: h("p", { role: "status" }),
     strip: h("div", { className: "strip", role: "group", "aria-label": t("line") }),
+    frame: whole(model.limits.extent),
     plane: null, // set when the view is mounted, before anything is drawn
-    start: null,
+    heat: null, // the values of the heat map
+    chosen: new Set(), // the numbers of the classes that are highlighted
+    hover: null, // the place of the pointer
+    ends: null, // of the line that is being drawn
   };
 }
 
@@ -124,71 +141,89 @@ function imagesAlong(view, model) {
   }, (text) => { view.message.textContent = text; });
 }
 
-/** A function that draws the points and the heat map. */
+/** A function that requests the plane and the heat map, and draws both. */
 function groundOf(view, model, t) {
   let asked = ""; // the name by which the plane was requested
   return newest(async (state) => {
-    let values = null;
     const lines = [];
+    view.heat = null;
     try {
       if (asked !== state.plane) view.plane = await plane(state.plane);
       asked = state.plane;
-      if (state.overlay) values = await heatOf({ ...conditions(model, state), measure: state.overlay, plane: view.plane.name, z: state.z });
+      if (state.overlay) view.heat = await heatOf({ ...conditions(model, state), measure: state.overlay, plane: view.plane.name, z: state.z });
     } catch (error) {
       lines.push(error.message);
     }
-    const pen = view.ground.getContext("2d");
-    pen.clearRect(0, 0, SIDE, SIDE);
-    if (values) {
-      const [low, high] = heatMap(pen, values);
-      lines.push(t("heat-from", t(state.overlay), low.toFixed(2), high.toFixed(2)));
-    }
-    points(pen, model.limits.extent, view.plane, Boolean(values));
+    const range = drawGround(view, model);
+    if (range) lines.push(t("heat-from", t(state.overlay), ...range.map((value) => value.toFixed(2))));
     if (!view.plane.of_data) lines.push(t("drawn-codes"));
-    redraw(view, model);
     view.message.textContent = lines.join(" ");
   }, (text) => { view.message.textContent = text; });
 }
 
-/** Draw the map: points and heat map, the rings of the prior, the line, and a cross at z. */
-function redraw(view, model, hover = null) {
-  const { extent } = model.limits;
-  const { z, line: ends } = current();
-  const pen = view.map.getContext("2d");
-  pen.clearRect(0, 0, SIDE, SIDE);
-  pen.drawImage(view.ground, 0, 0);
-  rings(pen, extent, [0, 0], textColour());
-  if (view.start && hover) line(pen, extent, [view.start, hover]);
-  else if (ends.length === 2) line(pen, extent, ends.map((end) => onto(view.plane, end)));
-  cross(pen, extent, onto(view.plane, z));
+/** Draw the heat map, whose lowest and highest value are returned, and the points; then the rest of the map. */
+function drawGround(view, model) {
+  const pen = wiped(view.ground);
+  const range = view.heat && heatMap(pen, view.frame, model.limits.extent, view.heat);
+  points(pen, view.frame, view.plane, { heated: Boolean(view.heat), chosen: view.chosen });
+  redraw(view);
+  return range;
 }
 
-/** Let the pointer and the arrow keys decode, select z and draw a line. */
+/** Draw the map: points and heat map, the rings of the prior, the line, a cross at z, and the code near the pointer. */
+function redraw(view) {
+  const { frame, plane: shown, hover } = view;
+  const { z, line: ends } = current();
+  const pen = wiped(view.map);
+  lay(pen, view.ground);
+  rings(pen, frame, [0, 0], textColour());
+  const along = view.ends ?? ends.map((end) => onto(shown, end));
+  if (along.length === 2) line(pen, frame, along);
+  cross(pen, frame, onto(shown, z));
+  const near = hover ? nearestCode(shown.points, hover, NEAR * frame.extent) : -1;
+  if (near >= 0) mark(pen, frame, shown.points[near], colour(shown.labels[near], shown.classes.length), shown.classes[shown.labels[near]] ?? "");
+}
+
+/** Let pointers and the arrow keys decode, select z, draw a line and enlarge the map. */
 function followPointer(view, model, show) {
   const { map } = view;
   const { extent } = model.limits;
   const vector = (place) => from(view.plane, current().z, place);
-  const moved = (place) => view.start && Math.hypot(place[0] - view.start[0], place[1] - view.start[1]) > DRAG * 2 * extent;
-  map.addEventListener(MOVED, (event) => {
-    const place = at(event, map, extent);
-    show(current(), vector(place));
-    if (moved(place)) change({ line: [view.start, place].map(vector) });
-    redraw(view, model, place);
+  const reframe = (frame) => { view.frame = frame; drawGround(view, model); };
+  follow(map, () => view.frame, {
+    hover: (place) => {
+      view.hover = place;
+      show(current(), vector(place));
+      redraw(view);
+    },
+    drag: (start, place) => {
+      view.ends = [start, place];
+      change({ line: view.ends.map(vector) });
+    },
+    tap: (place) => change({ z: vector(place) }),
+    end: () => {
+      Object.assign(view, { hover: null, ends: null });
+      show(current(), current().z);
+      redraw(view);
+    },
+    zoom: (place, times) => reframe(zoomed(view.frame, place, times, extent)),
+    pan: (by) => reframe(moved(view.frame, by, extent)),
   });
-  map.addEventListener("pointerdown", (event) => {
-    map.setPointerCapture(event.pointerId);
-    view.start = at(event, map, extent);
-    show(current(), vector(view.start));
+  map.addEventListener("keydown", ({ key }) => {
+    const times = { "+": 1 / STEP, "=": 1 / STEP, "-": STEP }[key];
+    if (times) reframe(zoomed(view.frame, onto(view.plane, current().z), times, extent));
   });
-  map.addEventListener("pointerup", (event) => {
-    if (!view.start) return;
-    const place = at(event, map, extent);
-    if (!moved(place)) change({ z: vector(place) });
-    view.start = null;
-    redraw(view, model);
-  });
-  map.addEventListener("pointerleave", () => { show(current(), current().z); redraw(view, model); });
   arrows(map, (by) => change({ z: vector(onto(view.plane, current().z).map((value, axis) => clamp(value + by[axis], -extent, extent))) }), extent);
+  return reframe;
+}
+
+/** Buttons that enlarge the map around z, and show all of it. */
+function zoomButtons(view, model, t, reframe) {
+  const { extent } = model.limits;
+  const by = (times) => () => reframe(zoomed(view.frame, onto(view.plane, current().z), times, extent));
+  return h("div", { className: "buttons" },
+    button("+", by(1 / STEP), { "aria-label": t("nearer") }), button("−", by(STEP), { "aria-label": t("farther") }),
+    button(t("whole"), () => reframe(whole(extent))));
 }
 
 /** A control for the plane, if there are more than two latent dimensions: principal components or two dimensions. */
@@ -212,7 +247,7 @@ function planeChoice(model, dimensions, t) {
 function panelsOf({ map, large, strip, plane: { classes, name } }) {
   const legend = classes.map((text, index) => ({ text, colour: colour(index, classes.length) }));
   const along = strip.hidden ? [large] : [...strip.children];
-  return [{ title: name, side: map.width, tiles: [{ canvas: map }], legend }, { columns: 3, tiles: along.map((canvas) => ({ canvas, title: canvas.title })) }];
+  return [{ title: name, side: map.side, tiles: [{ canvas: map }], legend }, { columns: 3, tiles: along.map((canvas) => ({ canvas, title: canvas.title })) }];
 }
 
 function codeOf(model, view, state) {
@@ -231,7 +266,17 @@ function codeOf(model, view, state) {
   };
 }
 
-function legend(classes) {
-  const items = classes.map((name, index) => h("li", {}, h("i", { style: `background:${colour(index, classes.length)}` }), name));
-  return h("ul", { className: "legend" }, items);
+/** A button for each class. Those that are pressed are highlighted on the map. */
+function legend(view, model, t) {
+  const { classes } = view.plane;
+  const items = classes.map((name, index) => {
+    const one = button(h("i", { style: `background:${colour(index, classes.length)}` }), () => {
+      if (!view.chosen.delete(index)) view.chosen.add(index);
+      one.setAttribute("aria-pressed", view.chosen.has(index));
+      drawGround(view, model);
+    }, { "aria-pressed": false, title: t("highlight", name) });
+    one.append(name);
+    return h("li", {}, one);
+  });
+  return h("ul", { className: "legend", "aria-label": t("classes") }, items);
 }

@@ -3,7 +3,8 @@
 import { actions } from "./actions.js";
 import { conditions } from "./controls.js";
 import { button, choice, field, fill, h, save, tileGroup } from "./dom.js";
-import { dot, onInk, onto, points, rings, spread, textColour, way } from "./map.js";
+import { onto, spread, way } from "./geometry.js";
+import { chart as chartOf, dot, lay, onInk, points, rings, textColour, whole, wiped } from "./map.js";
 import { newest } from "./newest.js";
 import { colour, paint, row } from "./paint.js";
 import { filled, literal } from "./python.js";
@@ -70,8 +71,8 @@ export const texts = {
 export async function mount(root, model, t, loaded) {
   const { extent, line_steps: steps } = model.limits;
   const plane = await planeOf();
-  const ground = h("canvas", { width: MAP, height: MAP }); // the codes, which stay
-  points(ground.getContext("2d"), extent, plane);
+  const ground = chartOf(MAP); // the codes, which stay
+  points(ground.getContext("2d"), whole(extent), plane);
   const strip = h("div", { className: "strip", role: "group", "aria-label": t("morph") });
   const hint = h("p", {}, t("morph-how"));
   const found = {};
@@ -92,7 +93,7 @@ export async function mount(root, model, t, loaded) {
   fill(root,
     h("p", { className: "how" }, t("restyle-how")),
     h("div", { className: "columns" }, sources.map((one) => one.box)),
-    h("h3", {}, t("morph")), hint, strip,
+    h("h2", {}, t("morph")), hint, strip,
     actions("restyle", model, t, { panels: () => sources[0].panels(), code: (state) => codeOf(model, state) }),
   );
   watchOpen("restyle", (state) => sources.forEach((one) => one.follow(state)));
@@ -133,7 +134,7 @@ function source(name, model, chart, t, onFound) {
   };
   drawing(ink, () => send(ink.toDataURL("image/png"), false));
   uploading(file, (image) => send(image, false));
-  const box = h("section", {}, h("h3", {}, t(name)), ink,
+  const box = h("section", {}, h("h2", {}, t(name)), ink,
     h("div", { className: "buttons" }, button(t("clear"), empty), field(t("upload"), file), model.classes.length ? field(t("label"), label) : null),
     message, result.box);
   /** Show the image of a link, if it has one. */
@@ -151,7 +152,7 @@ function results(name, model, chart, t) {
   const labels = model.classes.slice(0, model.max_images);
   const small = (text) => h("canvas", { className: "small", role: "img", "aria-label": t(text) });
   const [prepared, reconstruction] = [small("as-prepared"), small("reconstruction")];
-  const place = h("canvas", { className: "map", width: MAP, height: MAP, role: "img", "aria-label": t("posterior") });
+  const place = chartOf(MAP, { className: "map", role: "img", "aria-label": t("posterior") });
   const tiles = tileGroup(t("every-style"), labels);
   const figures = [[prepared, "as-prepared"], [reconstruction, "reconstruction"], [place, "posterior"]];
   const keep = () => prepared.toBlob((blob) => save(blob, `${name}.png`));
@@ -252,13 +253,12 @@ function uploading(file, done) {
 
 /** Draw the place of an image among the codes, with one and two standard deviations of its posterior. */
 function posterior(canvas, { plane, ground }, model, answer) {
-  const { extent } = model.limits;
-  const pen = canvas.getContext("2d");
-  pen.clearRect(0, 0, MAP, MAP);
-  pen.drawImage(ground, 0, 0);
+  const frame = whole(model.limits.extent);
+  const pen = wiped(canvas);
+  lay(pen, ground);
   const where = onto(plane, answer.z);
   const { deviations, turn } = spread(plane, answer.deviation);
-  rings(pen, extent, where, textColour(), deviations, turn);
-  dot(pen, extent, where, textColour(), 4);
-  dot(pen, extent, where, colour(Math.max(0, model.classes.indexOf(answer.label)), model.classes.length), 3);
+  rings(pen, frame, where, textColour(), deviations, turn);
+  dot(pen, frame, where, textColour(), 4);
+  dot(pen, frame, where, colour(Math.max(0, model.classes.indexOf(answer.label)), model.classes.length), 3);
 }
