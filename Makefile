@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: reproduce test test-slow docs check
+.PHONY: reproduce test test-slow docs site check
 
 reproduce: .venv/installed
 	$(BIN)/condvae reproduce
@@ -14,6 +14,9 @@ test-slow: .venv/installed
 
 docs: .venv/installed
 	$(BIN)/mkdocs build --strict
+
+site: .venv/installed  # the docs, and the explorer of the model that ships
+	CONDVAE_TRY=1 $(BIN)/mkdocs build --strict
 
 check: .venv/installed
 	$(BIN)/ruff format --check .

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from condvae.evaluation.evaluate import Evaluation as Evaluation
     from condvae.evaluation.study import Study as Study
     from condvae.explorer.latent_map import LatentMap as LatentMap
+    from condvae.explorer.notebook import explore as explore
     from condvae.inference.loading import load as load
     from condvae.inference.mixture import load_mixture as load_mixture
     from condvae.inference.operations import encode as encode
@@ -55,6 +56,7 @@ _HOMES = {
     "TrainingConfig": "config",
     "Values": "data.labelled",
     "encode": "inference.operations",
+    "explore": "explorer.notebook",
     "fit": "training.fit",
     "generate": "inference.operations",
     "grids": "report.plots",

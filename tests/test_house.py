@@ -258,6 +258,7 @@ def test_public_surface() -> None:
         "TrainingConfig",
         "Values",
         "encode",
+        "explore",
         "fit",
         "generate",
         "grids",

@@ -46,6 +46,11 @@ def serve(study: Study, name: str, options: Options, listener: socket.socket) ->
     print(f"The explorer of {name} is at {options.address} (Ctrl-C stops it).", flush=True)
     gc.collect()
     gc.freeze()  # the garbage collector skips what is loaded, because looking through it would take 0.1 s each time
+    server_of(app).run([listener])
+
+
+def server_of(app: App) -> uvicorn.Server:
+    """A server of an application, which is not started yet."""
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -54,7 +59,7 @@ def serve(study: Study, name: str, options: Options, listener: socket.socket) ->
         timeout_keep_alive=60,
         timeout_graceful_shutdown=1,  # an open page never closes its connection by itself
     )
-    uvicorn.Server(config).run([listener])
+    return uvicorn.Server(config)
 
 
 def make_app(session: Session, options: Options) -> App:

@@ -138,12 +138,16 @@ def test_links_lead_to_files(page: Path) -> None:
 
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    import os
     import subprocess
     import sys
 
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"CONDVAE_TRY": "1"})
     assert result.returncode == 0, result.stderr
+    assert (tmp_path / "site" / "try" / "model" / "decode.onnx").is_file()
+    first = (tmp_path / "site" / "index.html").read_text("utf-8")
+    assert first.index('src="try/?embed"') < first.index('id="install"'), "it is the first thing that one sees"
     pages = {page.name for page in (tmp_path / "site").iterdir()}
     assert {"api", "command-line", "design", "evaluation", "explorer", "index.html", "training"} <= pages
     assert "condvae generate" in (tmp_path / "site" / "command-line" / "index.html").read_text("utf-8")
