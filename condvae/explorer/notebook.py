@@ -58,7 +58,7 @@ class Explorer:
             return
         from IPython.display import IFrame, display
 
-        display(IFrame(f"{self.address}/?embed", "100%", self.height))
+        display(IFrame(f"{self.address}/?embed", "100%", self.height))  # type: ignore[no-untyped-call]
 
 
 def explore(run: Run | Path | str | CVAE, data: Dataset | None = None, *, height: int = HEIGHT) -> Explorer:

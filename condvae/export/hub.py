@@ -23,6 +23,7 @@ from condvae.run import Run
 
 CARD, PICTURE = "README.md", "samples.png"
 SETTINGS = ("config.yaml", "model.json", "data.json")  # files in which paths of the machine may stand
+SPACE = "The explorer of a conditional variational autoencoder, which your browser runs. Made with condvae."
 NAMES = ("schema", "class_names")  # settings that hold names, and no paths
 PLACE = re.compile(r"([\w-]+:)?((?:/|~|\\\\|[A-Za-z]:[/\\])\S.*)", re.DOTALL)
 
@@ -69,14 +70,50 @@ def push(
         RunError: the run is unfinished or damaged, there is no token, or the Hub refuses the push or is not reachable.
     """
     require_extra("hub", "Pushing to the Hub")
+    name = repository_of(name)
+    with staged(Run.find(run), name, licence, checkpoint) as folder:
+        # what an earlier model had and this one does not is deleted
+        own = {
+            "commit_message": "Push a model with condvae",
+            "delete_patterns": [*FILES, PICTURE, Run(folder).checkpoint.name],
+        }
+        return _pushed(folder, name, private, dry_run, own)
+
+
+def push_space(
+    page: Path, name: str, title: str, *, private: bool = False, licence: str | None = None, dry_run: bool = False
+) -> Pushed:
+    """Push a page without a server, which `condvae export --to page` wrote, to a Space on the Hugging Face Hub.
+
+    Args:
+        page: the folder of the page. Its README.md, which the Hub asks for, is written into it.
+        name: USER/NAME of the Space. It is made if there is none.
+        title: what the Space is called.
+        private: whether a new Space is private.
+        licence: the identifier of the licence of the weights on the Hub.
+        dry_run: whether to send nothing.
+
+    Raises:
+        ConfigError, MissingExtraError, RunError: as `push`.
+    """
+    require_extra("hub", "Pushing to the Hub")
+    about = {"title": title, "sdk": "static", "tags": ["condvae"]} | ({"license": licence} if licence else {})
+    head = yaml.safe_dump(about, sort_keys=False, allow_unicode=True)
+    (page / CARD).write_text(f"---\n{head}---\n\n{SPACE}\n", "utf-8")
+    own = {"commit_message": "Push a page with condvae", "delete_patterns": "*", "repo_type": "space"}
+    return _pushed(page, repository_of(name), private, dry_run, own)
+
+
+def repository_of(name: str) -> str:
+    """USER/NAME, from USER/NAME or hf://USER/NAME.
+
+    Raises:
+        ConfigError: the name has another form, or names a revision.
+    """
     name = name.removeprefix("hf://")
     if parse(f"hf://{name}").revision:
         raise ConfigError(f"'{name}' names a revision. Push to USER/NAME.")
-    with staged(Run.find(run), name, licence, checkpoint) as folder:
-        files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-        card = (folder / CARD).read_text("utf-8")
-        address = None if dry_run else _sent(folder, name, private)
-    return Pushed(files, card, address)
+    return name
 
 
 @contextmanager
@@ -132,7 +169,14 @@ def _shared(path: Path) -> str:
     return yaml.safe_dump(without_places(yaml.safe_load(text)), sort_keys=False)
 
 
-def _sent(folder: Path, name: str, private: bool) -> str:
+def _pushed(folder: Path, name: str, private: bool, dry_run: bool, upload: dict[str, Any]) -> Pushed:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = {path.relative_to(folder).as_posix(): path.stat().st_size for path in paths}
+    card = (folder / CARD).read_text("utf-8")
+    return Pushed(files, card, None if dry_run else _sent(folder, name, private, upload))
+
+
+def _sent(folder: Path, name: str, private: bool, upload: dict[str, Any]) -> str:
     import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
@@ -140,17 +184,10 @@ def _sent(folder: Path, name: str, private: bool) -> str:
     announce(f"Pushing to {name}")
     try:
         hub = HfApi()
-        address = hub.create_repo(name, private=private, exist_ok=True)
-        hub.upload_folder(
-            repo_id=name,
-            folder_path=folder,
-            commit_message="Push a model with condvae",
-            delete_patterns=[
-                *FILES,
-                PICTURE,
-                Run(folder).checkpoint.name,
-            ],  # of an earlier model, if this one does not have them
-        )
+        is_space = upload.get("repo_type") == "space"
+        kind, sdk = ("space", "static") if is_space else (None, None)
+        address = hub.create_repo(name, private=private, exist_ok=True, repo_type=kind, space_sdk=sdk)
+        hub.upload_folder(repo_id=name, folder_path=folder, **upload)
     except HfHubHTTPError as error:
         if error.response.status_code in (401, 403):
             raise RunError(

@@ -33,7 +33,7 @@ NEEDED = {"epoch", "global_step", "state_dict", "optimizer_states", "loops"}  # 
 RECORDED = ("condvae", "torch", "lightning", "pytorch-optimizer", "zuko", "numpy", "safetensors")
 
 
-def fit(config: Config, out: Path, data: Dataset | None = None, *, minutes: float | None = None) -> CVAE:
+def fit(config: Config, out: Path | str, data: Dataset | None = None, *, minutes: float | None = None) -> CVAE:
     """Train a model into a new run folder.
 
     Args:
@@ -57,15 +57,16 @@ def fit(config: Config, out: Path, data: Dataset | None = None, *, minutes: floa
     check(config)
     if minutes is not None:
         require_minutes(minutes)
+    run = Run(Path(out))
     if is_main_process():
-        require_new(Run(out))
+        require_new(run)
     images = data or load_data(config.data)
     used = _used(images, config)
     chosen = config if minutes is None else fitted(config, used, minutes)
-    return _train(replace(chosen, data=replace(config.data, source=images.source)), Run(out), used, {})
+    return _train(replace(chosen, data=replace(config.data, source=images.source)), run, used, {})
 
 
-def resume(path: Path, trainer: Mapping[str, Any] | None = None, data: Dataset | None = None) -> CVAE:
+def resume(path: Path | str, trainer: Mapping[str, Any] | None = None, data: Dataset | None = None) -> CVAE:
     """Continue a run from its last completed epoch. The result is the same as without an interruption.
 
     Args:
@@ -79,7 +80,7 @@ def resume(path: Path, trainer: Mapping[str, Any] | None = None, data: Dataset |
             is complete.
         ConfigError, DataError, StorageError, TrainingError, KeyboardInterrupt: as in `fit`.
     """
-    run = Run(path)
+    run = Run(Path(path))
     before = run.config()
     config = before if trainer is None else replace(before, trainer=dict(trainer))
     check(config)
@@ -96,7 +97,7 @@ def resume(path: Path, trainer: Mapping[str, Any] | None = None, data: Dataset |
             f"The run in {path} is complete after {content['epoch'] + 1} epochs. {further if can_continue else planned}"
         )
     images = data or load_data(config.data)
-    require_same(images, run.data_record(), path)
+    require_same(images, run.data_record(), run.path)
     return _train(config, run, _used(images, config), content)
 
 

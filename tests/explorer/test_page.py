@@ -59,6 +59,8 @@ def test_every_view_has_its_figure_and_its_code(visit: Callable, view: str, kind
     image = as_text(mnist.test.images[0, 0])
     state = {"animate": f"&path={quote(json.dumps(stops))}", "restyle": f"&first={quote(image)}"}.get(view, "")
     page = visit(view, state)
+    if view == "restyle":
+        page.locator(at(view, ".strip canvas")).first.wait_for(timeout=LOADS)
     actions = page.locator(at(view, ".actions"))
     with page.expect_download(timeout=LOADS) as download:
         actions.get_by_role("button", name=re.compile(kind)).click()

@@ -34,8 +34,10 @@ def test_the_examples_of_the_documentation_run(address: str, tmp_path: Path, mon
     with Image.open("three.png") as three:
         assert three.size == (28, 28)
     assert len(json.loads(answers[3])["z"]) == 2
-    (python,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    exec(compile(python, "docs/explorer.md", "exec"), {})
+    names: dict = {}
+    for python in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        exec(compile(python, "docs/explorer.md", "exec"), names)
+    names["page"].stop()
     with Image.open("restyled.png") as restyled:
         assert restyled.size == (2 * 28 + 2, 28)
 

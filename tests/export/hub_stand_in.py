@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
-LARGE = (".safetensors", ".ckpt", ".png")  # uploaded as large files
+LARGE = (".safetensors", ".ckpt", ".png", ".onnx", ".packed", ".bin")  # uploaded as large files
 PIECE = 1 << 14  # bytes that are sent at once
 
 
@@ -220,12 +220,12 @@ NAME = r"(?P<name>[^/]+/[^/]+)"
 ROUTES = (
     (r"/api/repos/create", "post_create"),
     (r"/api/validate-yaml", "post_card"),
-    (rf"/api/models/{NAME}/preupload/[^/]+", "post_preupload"),
-    (rf"/{NAME}\.git/info/lfs/objects/batch", "post_batch"),
+    (rf"/api/(models|spaces)/{NAME}/preupload/[^/]+", "post_preupload"),
+    (rf"/(spaces/)?{NAME}\.git/info/lfs/objects/batch", "post_batch"),
     (r"/upload/(?P<digest>[0-9a-f]+)", "put_large"),
-    (rf"/api/models/{NAME}/commit/[^/]+", "post_commit"),
-    (rf"/api/models/{NAME}/revision/(?P<revision>.+)", "get_info"),
-    (rf"/api/models/{NAME}/tree/(?P<revision>[^/]+)", "get_tree"),
-    (rf"/api/models/{NAME}", "get_info"),
-    (rf"/{NAME}/resolve/(?P<revision>[^/]+)/(?P<file>.+)", "get_file"),
+    (rf"/api/(models|spaces)/{NAME}/commit/[^/]+", "post_commit"),
+    (rf"/api/(models|spaces)/{NAME}/revision/(?P<revision>.+)", "get_info"),
+    (rf"/api/(models|spaces)/{NAME}/tree/(?P<revision>[^/]+)", "get_tree"),
+    (rf"/api/(models|spaces)/{NAME}", "get_info"),
+    (rf"/(spaces/)?{NAME}/resolve/(?P<revision>[^/]+)/(?P<file>.+)", "get_file"),
 )

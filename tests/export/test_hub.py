@@ -257,3 +257,14 @@ def test_the_environment_names_the_hub(hub: Hub, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "(1, 1, 28, 28)"
     assert ("GET", f"/api/models/{NAME}") in hub.requests
+
+
+def test_the_page_is_pushed_as_a_space(hub: Hub, command: Cli) -> None:
+    assert f"Pushed: {hub.address}" in command("push", "pretrained", NAME, "--space", "--license", "mit")
+    files = hub.repositories[NAME].versions[-1]
+    head = yaml.safe_load(files["README.md"].decode().split("---")[1])
+    assert head == {"title": "digits", "sdk": "static", "tags": ["condvae"], "license": "mit"}
+    assert {"index.html", "sw.js", "model/decode.onnx", "explorer/main.js"} <= files.keys()
+    assert ("POST", f"/api/spaces/{NAME}/commit/main") in hub.requests
+    message = command.fails("push", "pretrained", NAME, "--space", "--checkpoint")
+    assert "--checkpoint is not for --space" in message
