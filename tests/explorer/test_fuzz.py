@@ -32,6 +32,7 @@ ROUTES = [
 
 @pytest.fixture(scope="module")
 def app(study: Study) -> FastAPI:
+    assert study.mixture is not None  # it is fitted, which can take longer than a request may
     return make_api(Session(study, "runs/paper", max_images=20))
 
 
