@@ -80,12 +80,12 @@ COMPARISONS = (
     Comparison("fast", 2, 3, shared_at_least_error, weights(0.0, 1e-4, 3e-4, 1e-3)),
     Comparison("plane", 3, 1, shared, weights(0.0, 0.3, 1.0, 3.0)),
     Comparison("plane-gaussian", 3, 1, shared, weights(0.0, 1.0, 3.0)),
-    Comparison("conv", 3, 1, shared, weights(0.0, 0.3, 1.0), is_applied=False, at=BETA),
+    Comparison("conv", 3, 1, shared, weights(0.0, 0.3, 1.0), at=BETA),
     Comparison("attributes", 3, 1, shared, weights(0.0, 0.3, 1.0), is_applied=False, at=BETA),
     Comparison("conv", 3, 2, nearest, (
         *({**MUON, "training.beta": beta} for beta in (1.0, 0.8, 0.6)),
         *({**ADAM, "training.beta": beta} for beta in (1.0, 0.8)),
-    ), is_applied=False),
+    )),
     Comparison("best", 3, 1, most_probable, (
         *({**MUON, "training.beta": beta} for beta in (1.0, 0.8)), {**ADAM, "training.beta": 1.0},
     ), is_applied=False),
