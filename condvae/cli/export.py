@@ -32,7 +32,7 @@ def export(arguments: Namespace) -> None:
     dynamic, and each condition is an input. The exported graphs are run and compared with the model, and are only kept
     if they agree. A reduced --precision is measured instead.
 
-    page writes the explorer as a folder for any static web server, in which the browser runs the graphs.
+    With --to page, the command writes the explorer as a folder for any static web server. The browser runs the graphs.
 
     Example: condvae export runs/photos --to onnx --out photos.onnx
     """

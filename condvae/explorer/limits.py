@@ -20,7 +20,6 @@ class Limits:
         max_seed: the largest seed.
         max_value: the largest absolute value of a latent coordinate or an attribute.
         max_name: the largest number of characters of a name.
-        figure_labels: the largest number of labels that fit beside each other in a figure.
         figure_frames: images of an animation in its figure.
     """
 
@@ -36,7 +35,6 @@ class Limits:
     max_seed: int = 2**32 - 1
     max_value: float = 1e6
     max_name: int = 200
-    figure_labels: int = 100
     figure_frames: int = 10
 
 

@@ -1,6 +1,5 @@
 """The explorer in a notebook: a server in this process, and its page in the cell."""
 
-import socket
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +9,7 @@ from condvae.config import Config, DataConfig
 from condvae.data.dataset import Dataset
 from condvae.errors import InputError
 from condvae.evaluation.study import Study
-from condvae.explorer.options import BACKLOG, LOOPBACK, Options
+from condvae.explorer.options import LOOPBACK, Options, listen
 from condvae.explorer.server import make_app, server_of
 from condvae.explorer.session import Session
 from condvae.model.cvae import CVAE
@@ -31,9 +30,7 @@ class Explorer:
     """
 
     def __init__(self, session: Session, height: int, folder: "TemporaryDirectory[str] | None" = None) -> None:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.bind((LOOPBACK[0], 0))
-        listener.listen(BACKLOG)
+        listener = listen(LOOPBACK[0], 0)
         self.height, self.port, self._folder = height, int(listener.getsockname()[1]), folder
         self.address = f"http://{LOOPBACK[0]}:{self.port}"
         self._server = server_of(make_app(session, Options()))

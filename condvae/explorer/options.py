@@ -67,17 +67,26 @@ class Options:
         Raises:
             StorageError: the port is in use, or it is not allowed to use it.
         """
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        # asyncio turns off Nagle's algorithm, which would delay answers by 40 ms, only if the protocol is named here
-        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((self.host, self.port))
-            listener.listen(BACKLOG)
-        except OSError as error:
-            listener.close()
-            raise StorageError(
-                f"Port {self.port} on {self.host} cannot be used ({error}). Another program uses it, or it is not "
-                "allowed. Choose another port with --port."
-            ) from error
-        return listener
+        return listen(self.host, self.port)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open a port. 0 is one that is free.
+
+    Raises:
+        StorageError: the port is in use, or it is not allowed to use it.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns off Nagle's algorithm, which would delay answers by 40 ms, only if the protocol is named here
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise StorageError(
+            f"Port {port} on {host} cannot be used ({error}). Another program uses it, or it is not "
+            "allowed. Choose another port with --port."
+        ) from error
+    return listener

@@ -17,7 +17,7 @@ from condvae.data.prepare import Habits, habits_of, open_picture, prepare
 from condvae.errors import CondvaeError, InputError
 from condvae.evaluation.claims import load_claims
 from condvae.evaluation.distances import nearest
-from condvae.evaluation.evaluate import load_evaluation
+from condvae.evaluation.evaluate import Evaluation, load_evaluation
 from condvae.evaluation.parts.accuracy import Accuracy
 from condvae.evaluation.study import Study
 from condvae.explorer.animation import scale
@@ -229,7 +229,7 @@ class Session:
     @cached_property
     def evidence(self) -> dict[str, Any]:
         """The figures of the run's evaluation, its claims and its settings."""
-        figures, claims = load_evaluation(self.study).figures(), load_claims(self.study)
+        figures, claims = self._evaluation.figures(), load_claims(self.study)
         return {
             "figures": [
                 {"part": heading, "title": title, **asdict(figure), "has_error": figure.has_error}
@@ -245,10 +245,14 @@ class Session:
         kind, colon, folder = self.study.config.data.source.partition(":")
         return kind + colon + Path(folder).name
 
+    @cached_property
+    def _evaluation(self) -> Evaluation:
+        return load_evaluation(self.study)
+
     @property
     def _obeyed(self) -> float | None:
         """The share of images drawn from the prior that show their label, from the run's evaluation."""
-        sections = (section for _, section in load_evaluation(self.study).sections())
+        sections = (section for _, section in self._evaluation.sections())
         return next((section.prior.value for section in sections if isinstance(section, Accuracy)), None)
 
     @property

@@ -72,12 +72,8 @@ def push(
     require_extra("hub", "Pushing to the Hub")
     name = repository_of(name)
     with staged(Run.find(run), name, licence, checkpoint) as folder:
-        # what an earlier model had and this one does not is deleted
-        own = {
-            "commit_message": "Push a model with condvae",
-            "delete_patterns": [*FILES, PICTURE, Run(folder).checkpoint.name],
-        }
-        return _pushed(folder, name, private, dry_run, own)
+        replaced = [*FILES, PICTURE, Run(folder).checkpoint.name]
+        return _pushed(folder, name, "model", replaced, private, dry_run)
 
 
 def push_space(
@@ -100,8 +96,7 @@ def push_space(
     about = {"title": title, "sdk": "static", "tags": ["condvae"]} | ({"license": licence} if licence else {})
     head = yaml.safe_dump(about, sort_keys=False, allow_unicode=True)
     (page / CARD).write_text(f"---\n{head}---\n\n{SPACE}\n", "utf-8")
-    own = {"commit_message": "Push a page with condvae", "delete_patterns": "*", "repo_type": "space"}
-    return _pushed(page, repository_of(name), private, dry_run, own)
+    return _pushed(page, repository_of(name), "space", ["*"], private, dry_run)
 
 
 def repository_of(name: str) -> str:
@@ -169,14 +164,24 @@ def _shared(path: Path) -> str:
     return yaml.safe_dump(without_places(yaml.safe_load(text)), sort_keys=False)
 
 
-def _pushed(folder: Path, name: str, private: bool, dry_run: bool, upload: dict[str, Any]) -> Pushed:
+def _pushed(folder: Path, name: str, kind: str, replaced: list[str], private: bool, dry_run: bool) -> Pushed:
+    """Push a folder to a repository.
+
+    Args:
+        folder: what is pushed.
+        name: USER/NAME.
+        kind: "model", or "space" for a static page.
+        replaced: patterns of the files of an earlier push, which are deleted if they are not in the folder.
+        private: whether a new repository is private.
+        dry_run: whether to send nothing.
+    """
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     files = {path.relative_to(folder).as_posix(): path.stat().st_size for path in paths}
     card = (folder / CARD).read_text("utf-8")
-    return Pushed(files, card, None if dry_run else _sent(folder, name, private, upload))
+    return Pushed(files, card, None if dry_run else _sent(folder, name, kind, replaced, private))
 
 
-def _sent(folder: Path, name: str, private: bool, upload: dict[str, Any]) -> str:
+def _sent(folder: Path, name: str, kind: str, replaced: list[str], private: bool) -> str:
     import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
@@ -184,10 +189,15 @@ def _sent(folder: Path, name: str, private: bool, upload: dict[str, Any]) -> str
     announce(f"Pushing to {name}")
     try:
         hub = HfApi()
-        is_space = upload.get("repo_type") == "space"
-        kind, sdk = ("space", "static") if is_space else (None, None)
+        sdk = "static" if kind == "space" else None
         address = hub.create_repo(name, private=private, exist_ok=True, repo_type=kind, space_sdk=sdk)
-        hub.upload_folder(repo_id=name, folder_path=folder, **upload)
+        hub.upload_folder(
+            repo_id=name,
+            folder_path=folder,
+            repo_type=kind,
+            commit_message=f"Push a {kind} with condvae",
+            delete_patterns=replaced,
+        )
     except HfHubHTTPError as error:
         if error.response.status_code in (401, 403):
             raise RunError(

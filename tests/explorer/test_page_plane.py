@@ -94,8 +94,11 @@ def test_plane_is_enlarged_by_wheel_buttons_keys_and_two_fingers(visit: Callable
     page.get_by_role("button", name=either("Whole map", "전체 지도")).click()
     chart.click(position={"x": box["width"] / 2, "y": 1})
     assert becomes(lambda: state_of(page)["z"][1] > 3.9)
+    whole = pixels(page, at("plane", ".map"))
     page.keyboard.press("+")
+    assert becomes(lambda: not np.array_equal(pixels(page, at("plane", ".map")), whole))
     page.get_by_role("button", name=either("Whole map", "전체 지도")).click()
+    assert becomes(lambda: np.array_equal(pixels(page, at("plane", ".map")), whole))
 
 
 def test_plane_names_the_image_near_the_pointer(visit: Callable) -> None:

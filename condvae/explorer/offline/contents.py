@@ -12,6 +12,7 @@ from condvae.config import Z_PRIORS
 from condvae.data.attributes import MEASURES
 from condvae.explorer.latent_map import GRIDS, NEAR, OVERLAYS, REFERENCE
 from condvae.explorer.limits import LIMITS
+from condvae.explorer.planes import Plane
 from condvae.explorer.session import Session
 from condvae.inference.batched import decode
 from condvae.inference.tensors import as_conditions
@@ -37,7 +38,8 @@ class Contents(NamedTuple):
 
 def contents_of(session: Session) -> Contents:
     """What the page shows of a session."""
-    heat_maps, heat = _heat(session)
+    planes = _planes(session)
+    heat_maps, heat = _heat(session, planes)
     grids = {name: session.map.grid(name) for name in GRIDS}
     page = {
         "model": {
@@ -51,7 +53,7 @@ def contents_of(session: Session) -> Contents:
         "evidence": session.evidence,
         "habits": asdict(session.habits),
         "grids": {name: {"z": z.tolist(), "columns": columns} for name, (z, columns) in grids.items()},
-        "codes": _codes(session),
+        "codes": _codes(session, planes),
         "heat": {"side": LIMITS.side, "maps": heat_maps},
     }
     codes = session.map.codes
@@ -59,11 +61,16 @@ def contents_of(session: Session) -> Contents:
     return Contents(page, means.tobytes() + codes.labels.numpy().astype("<u2").tobytes(), heat)
 
 
-def _codes(session: Session) -> dict[str, Any]:
+def _planes(session: Session) -> dict[str, Plane]:
+    """The planes whose heat maps the page has, by name: the usual one first, and the principal components."""
+    latent_map = session.map
+    usual = latent_map.plane()
+    return {usual.name: usual} | ({"pca": latent_map.plane("pca")} if session.model.config.latent > 2 else {})
+
+
+def _codes(session: Session, planes: dict[str, Plane]) -> dict[str, Any]:
     latent_map = session.map
     codes, latent = latent_map.codes, session.model.config.latent
-    names = [latent_map.plane().name] + ["pca"] * (latent > 2)
-    planes = {name: latent_map.plane(name) for name in names}
     labels = range(len(session.model.conditions.classes)) if session.model.conditions.classes else [-1]
     return {
         "count": len(codes.means),
@@ -72,7 +79,7 @@ def _codes(session: Session) -> dict[str, Any]:
         "classes": codes.classes,
         "of_data": codes.of_data,
         "dimensions": [one._asdict() for one in latent_map.dimensions],
-        "usual": names[0],
+        "usual": next(iter(planes)),
         "planes": {name: {"origin": one.origin.tolist(), "axes": one.axes.tolist()} for name, one in planes.items()},
         "most": REFERENCE,
         "rank": NEAR,
@@ -80,13 +87,12 @@ def _codes(session: Session) -> dict[str, Any]:
     }
 
 
-def _heat(session: Session) -> tuple[list[dict[str, Any]], bytes]:
+def _heat(session: Session, planes: dict[str, Plane]) -> tuple[list[dict[str, Any]], bytes]:
     """Heat maps of each measure for each label, with typical attributes and the other latent coordinates at 0."""
     latent_map, model = session.map, session.model
-    names = [latent_map.plane().name] + ["pca"] * (model.config.latent > 2)
     measures = [name for name in OVERLAYS if name in MEASURES or latent_map.has_judge]
     labels: Sequence[str | None] = model.conditions.classes or [None]
-    shown = labels[: MOST_MAPS // (len(names) * len(measures))]
+    shown = labels[: MOST_MAPS // (len(planes) * len(measures))]
     at, rows = (
         torch.zeros(model.config.latent),
         as_conditions(model, model.conditions.classes or None, session.filled({})),
@@ -94,8 +100,8 @@ def _heat(session: Session) -> tuple[list[dict[str, Any]], bytes]:
     maps: list[dict[str, Any]] = []
     content: list[NDArray[np.uint8]] = []
     for label, row in zip(shown, rows.split(1), strict=False):
-        for name in names:
-            z = latent_map.plane(name).grid(at, LIMITS.extent, LIMITS.side)
+        for name, plane in planes.items():
+            z = plane.grid(at, LIMITS.extent, LIMITS.side)
             images = decode(model, z, row.expand(len(z), -1))
             for measure in measures:
                 values = latent_map.measured(images, measure, label)

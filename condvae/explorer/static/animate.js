@@ -1,10 +1,11 @@
 // Animate: a path through the latent space or between labels, as an animated GIF or an MP4 video.
 
 import { actions } from "./actions.js";
+import { filled } from "./conditions.js";
 import { short } from "./controls.js";
 import { button, field, fill, h, save } from "./dom.js";
 import { paint } from "./paint.js";
-import { filled, literal } from "./python.js";
+import { literal } from "./python.js";
 import { change, current, watch } from "./state.js";
 import { film, interpolate } from "./wire.js";
 

@@ -1,11 +1,12 @@
 // Compare: two labels at the same latent vectors, and the difference of their images.
 
 import { actions } from "./actions.js";
+import { labelOf } from "./conditions.js";
 import { attributeControls, conditions, labelChoice, short } from "./controls.js";
 import { button, choice, field, fill, h } from "./dom.js";
 import { newest } from "./newest.js";
 import { row } from "./paint.js";
-import { generate, labelOf, literal } from "./python.js";
+import { generate, literal } from "./python.js";
 import { change, watchOpen } from "./state.js";
 import { decode, grid as vectors } from "./wire.js";
 

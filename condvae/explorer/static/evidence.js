@@ -1,11 +1,12 @@
 // Evidence: the evaluation of the run, its claims and settings, and the training images nearest to the current image.
 
 import { actions } from "./actions.js";
+import { labelOf } from "./conditions.js";
 import { conditions, labelChoice } from "./controls.js";
 import { fill, h } from "./dom.js";
 import { newest } from "./newest.js";
 import { paint, row } from "./paint.js";
-import { generate, labelOf, literal } from "./python.js";
+import { generate, literal } from "./python.js";
 import { current, watchOpen } from "./state.js";
 import { decode, evidence, nearest as neighbours, plane } from "./wire.js";
 

@@ -1,6 +1,7 @@
 // Plane: the map of the latent space. Hovering decodes, a click selects z, a drag interpolates, a heat map shows a measure.
 
 import { actions } from "./actions.js";
+import { filled, labelOf } from "./conditions.js";
 import { arrows, attributeControls, clamp, conditions, labelChoice, short } from "./controls.js";
 import { button, choice, field, fill, h } from "./dom.js";
 import { from, onto, way } from "./geometry.js";
@@ -8,7 +9,7 @@ import { follow } from "./gestures.js";
 import { chart, cross, heatMap, lay, line, mark, moved, nearestCode, onInk, points, rings, textColour, whole, wiped, zoomed } from "./map.js";
 import { newest } from "./newest.js";
 import { colour, paint, row } from "./paint.js";
-import { filled, generate, labelOf, literal } from "./python.js";
+import { generate, literal } from "./python.js";
 import { change, current, watch, watchOpen } from "./state.js";
 import { decode, overlay as heatOf, plane } from "./wire.js";
 

@@ -1,5 +1,7 @@
 // Python code that draws the figure of a view. It uses public names of condvae only.
 
+import { filled } from "./conditions.js";
+
 /** A value as Python writes it. */
 export function literal(value) {
   if (value === null || value === undefined) return "None";
@@ -7,16 +9,6 @@ export function literal(value) {
   if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
   if (typeof value === "object") return `{${Object.entries(value).map(([name, one]) => `${literal(name)}: ${literal(one)}`).join(", ")}}`;
   return typeof value === "string" ? JSON.stringify(value) : String(value);
-}
-
-/** The label that a state has, or null for a model without labels. */
-export function labelOf(model, label) {
-  return model.classes.length ? label : null;
-}
-
-/** Attributes with typical values for those that are left out, unless the model can hide them. */
-export function filled(model, attributes) {
-  return { ...(model.optional ? {} : model.typical), ...attributes };
 }
 
 /** An expression for the images of labels at latent vectors, from expressions for both. */

@@ -7,7 +7,7 @@ import { onto, spread, way } from "./geometry.js";
 import { chart as chartOf, dot, lay, onInk, points, rings, textColour, whole, wiped } from "./map.js";
 import { newest } from "./newest.js";
 import { colour, paint, row } from "./paint.js";
-import { filled, literal } from "./python.js";
+import { literal } from "./python.js";
 import { change, current, watchOpen } from "./state.js";
 import { decode, plane as planeOf, restyle } from "./wire.js";
 
@@ -185,7 +185,7 @@ function results(name, model, chart, t) {
 function codeOf(model, state) {
   const [file, channels] = ["first.png", model.shape[0]];
   // attributes that can be measured of an image are measured
-  const attributes = Object.fromEntries(Object.entries(filled({ ...model, optional: false }, {})).filter(([name]) => !model.measured.includes(name)));
+  const attributes = Object.fromEntries(Object.entries(model.typical).filter(([name]) => !model.measured.includes(name)));
   const known = Object.keys(attributes).length ? `, attributes=${literal(attributes)}` : "";
   const pixels = `np.array(Image.open(${literal(file)}).convert(${literal(channels === 1 ? "L" : "RGB")}))`;
   const image = channels === 1 ? `${pixels}[None, None]` : `${pixels}.transpose(2, 0, 1)[None]`;

@@ -1,5 +1,7 @@
 // The codes on the latent map, planes through them, and which latent vectors are near codes of their label.
 
+import { onto } from "../geometry.js";
+
 /** The codes of a page: their means as an array of vectors, their labels, and what the page says of them. */
 export class Codes {
   constructor(about, bytes) {
@@ -16,7 +18,7 @@ export class Codes {
     const { usual, planes, latent, classes, of_data, dimensions } = this.about;
     const wanted = name || usual;
     const { origin, axes } = planes[wanted] ?? axesOf(wanted, latent);
-    const points = this.means.map((code) => axes.map((axis) => axis.reduce((sum, part, index) => sum + part * (code[index] - origin[index]), 0)));
+    const points = this.means.map((code) => onto({ origin, axes }, code));
     return { name: wanted, origin, axes, points, labels: this.labels, classes, of_data, dimensions };
   }
 

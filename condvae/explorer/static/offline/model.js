@@ -22,11 +22,6 @@ export class Model {
     })));
   }
 
-  /** Attributes with typical values for those that are left out, unless the model can hide them. */
-  filled(attributes) {
-    return { ...(this.about.optional ? {} : this.about.typical), ...attributes };
-  }
-
   /** Condition vectors of rows, one after another. */
   async vectors(rows) {
     if (!this.variables.length) return new Float32Array(0);

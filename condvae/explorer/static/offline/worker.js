@@ -1,5 +1,6 @@
 // The model in a worker. It answers the questions of wire.js with the graphs and the data of the page.
 
+import { filled } from "../conditions.js";
 import { Codes } from "./codes.js";
 import { gif } from "./gif.js";
 import { Model } from "./model.js";
@@ -37,7 +38,7 @@ model().then((ready) => ready.vectors(ready.rows(null, {}))); // begin to load w
 async function decode({ label = null, attributes = {}, z }) {
   const [own, known] = await Promise.all([model(), codes()]);
   const vectors = Array.isArray(z[0]) ? z : [z];
-  const rows = own.rows(label, own.filled(attributes));
+  const rows = own.rows(label, filled(own.about, attributes));
   const y = await own.vectors(rows);
   const width = y.length / rows.length;
   const repeated = new Float32Array(y.length * vectors.length);
@@ -52,7 +53,7 @@ async function draw({ label = null, attributes = {}, seed, prior }) {
   const uniform = uniforms(seed);
   const noise = normals(uniform, own.about.latent);
   const [usual] = own.about.priors;
-  return prior === usual ? noise : own.mixture(noise, uniform(), own.rows(label, own.filled(attributes))[0]);
+  return prior === usual ? noise : own.mixture(noise, uniform(), own.rows(label, filled(own.about, attributes))[0]);
 }
 
 /** An image with other labels. Its own label is detected if it is left out, and attributes are measured if possible. */
@@ -81,7 +82,7 @@ async function restyle({ image, prepare: wanted = true, label = null, new_label:
 async function interpolate({ path, steps }) {
   const own = await model();
   if (path.length < 2) throw new Error("A path needs at least two stops. Add stops first.");
-  const y = await own.vectors(path.map((stop) => own.rows(stop.label ?? null, own.filled(stop.attributes ?? {}))[0]));
+  const y = await own.vectors(path.map((stop) => own.rows(stop.label ?? null, filled(own.about, stop.attributes ?? {}))[0]));
   const width = y.length / path.length;
   const places = Array.from({ length: (path.length - 1) * steps + 1 }, (_, place) => place / steps);
   const between = (size, value) => Float32Array.from(places.flatMap((place) => {
