@@ -26,6 +26,8 @@ from tests.explorer.browser import (
     state_of,
 )
 
+RESTS = 700  # milliseconds in which a page encodes an image
+
 
 def strokes(image: np.ndarray) -> list[list[tuple[float, float]]]:
     """Strokes that redraw a test image, (28, 28), along its ridges: places (x, y) in shares of the canvas."""
@@ -44,6 +46,13 @@ def strokes(image: np.ndarray) -> list[list[tuple[float, float]]]:
     return lines
 
 
+def rests(page: Any) -> bool:
+    """Whether the first image of a page does not change any more."""
+    before = state_of(page)["first"]
+    page.wait_for_timeout(RESTS)
+    return bool(state_of(page)["first"] == before)
+
+
 def test_a_drawn_digit_is_encoded_near_the_digit_it_imitates(visit: Callable, model: CVAE, mnist: Dataset) -> None:
     every = condvae.encode(model, mnist.test.images[:500], mnist.test.labels[:500])
     own = mnist.test.labels[:500] == 7
@@ -53,6 +62,7 @@ def test_a_drawn_digit_is_encoded_near_the_digit_it_imitates(visit: Callable, mo
     for line in strokes(mnist.test.images[digit, 0]):
         drag(page, at("restyle", ".ink"), *line[::3], line[-1])
     assert becomes(lambda: page.locator(at("restyle", "section:nth-of-type(1) .strip canvas")).count() == 10)
+    assert becomes(lambda: rests(page)), "the last stroke is encoded"
     assert becomes(lambda: state_of(page)["first_label"] == "7")
     page.locator(at("restyle", "section:nth-of-type(1) .strip button")).nth(2).click()
     z = state_of(page)["z"]
