@@ -122,7 +122,9 @@ class FlowPrior(Prior):
         return self.flow.transform(y)(z)
 
     def from_standard(self, u: Tensor, y: Tensor) -> Tensor:
-        return self.flow.transform(y).inv(u)
+        from condvae.model.splines import inverse
+
+        return inverse(self.flow, u, y)
 
 
 class MixturePrior(nn.Module):

@@ -118,6 +118,7 @@ function elements(model, t) {
     chosen: new Set(), // the numbers of the classes that are highlighted
     hover: null, // the place of the pointer
     ends: null, // of the line that is being drawn
+    due: null, // the frame of the screen in which the map is drawn, if the pointer has moved
   };
 }
 
@@ -195,7 +196,10 @@ function followPointer(view, model, show) {
     hover: (place) => {
       view.hover = place;
       show(current(), vector(place));
-      redraw(view);
+      view.due ??= requestAnimationFrame(() => {
+        view.due = null;
+        redraw(view);
+      });
     },
     drag: (start, place) => {
       view.ends = [start, place];
