@@ -6,6 +6,7 @@ from benchmarks import (
     explorer,
     exported,
     large,
+    lighthouse,
     packing,
     profile,
     quality,
@@ -20,7 +21,7 @@ from benchmarks.harness import arguments
 def main() -> None:
     out = str(arguments(__doc__, None).out)
     quick = (startup, exported, decoding, packing, training, profile, tried, scaling)
-    for benchmark in (*quick, large, quality, explorer, augmentation):
+    for benchmark in (*quick, large, quality, explorer, lighthouse, augmentation):
         benchmark.main(["--out", out])
 
 

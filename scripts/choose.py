@@ -81,7 +81,10 @@ COMPARISONS = (
     Comparison("plane", 3, 1, shared, weights(0.0, 0.3, 1.0, 3.0)),
     Comparison("plane-gaussian", 3, 1, shared, weights(0.0, 1.0, 3.0)),
     Comparison("conv", 3, 1, shared, weights(0.0, 0.3, 1.0), at=BETA),
-    Comparison("attributes", 3, 1, shared, weights(0.0, 0.3, 1.0), is_applied=False, at=BETA),
+    Comparison("attributes", 3, 1, shared, weights(0.0, 0.3, 1.0), at=BETA),
+    Comparison("attributes", 3, 1, nearest, tuple(
+        {"training.shared_style": 0.3, "training.beta": beta} for beta in (1.0, 0.8, 0.6)
+    )),
     Comparison("conv", 3, 2, nearest, (
         *({**MUON, "training.beta": beta} for beta in (1.0, 0.8, 0.6)),
         *({**ADAM, "training.beta": beta} for beta in (1.0, 0.8)),

@@ -21,7 +21,7 @@ from condvae.model.devices import fast_products
 from condvae.model.priors import MixturePrior
 from condvae.model.saving import load
 from condvae.run import Run
-from condvae.seeds import seeded
+from condvae.seeds import seeded, shuffled
 
 BATCH = 1000
 
@@ -146,6 +146,10 @@ class Study:
         except RunError:
             save_mixture(self.run, fit_mixture(self.train_codes, self.train_labels, len(self.model.conditions.classes)))
             return load_mixture(self.run.path)
+
+    def some_test(self, count: int) -> Tensor:
+        """Positions of test images, int64, at most `count` of them: drawn at random, and always the same."""
+        return shuffled(len(self.data.test))[:count]
 
     def draw(self, rows: Tensor, seed: int | None, prior: str = MODEL_PRIOR) -> Tensor:
         """Draw latent vectors: conditions (B, D) to (B, Z).

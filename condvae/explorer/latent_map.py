@@ -18,7 +18,6 @@ from condvae.inference.batched import decode, draw, encode_moments
 from condvae.inference.inputs import Attributes
 from condvae.inference.tensors import as_conditions
 from condvae.model.distributions import divergence
-from condvae.seeds import shuffled
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,7 +82,7 @@ class LatentMap:
             test = self.study.data.test
         except CondvaeError:
             return self._drawn()
-        shown = shuffled(len(test))[: LIMITS.points]
+        shown = self.study.some_test(LIMITS.points)
         moments = encode_moments(self.model, test.take(shown.numpy()), self.study.test_rows[shown])
         return Codes(*moments, self.study.test_labels[shown], test.classes, True)
 

@@ -23,6 +23,7 @@ from condvae.inference.inputs import (
     common_size,
     for_each,
     require_seed,
+    stops_of_path,
     with_changes,
 )
 from condvae.inference.runtime import Runner, graph_names, part_of, runner, session_of
@@ -180,9 +181,7 @@ class ExportedModel:
             InputError: labels, attributes or z do not fit the model, or there is no path.
         """
         rows, vectors = as_conditions(self, label, attributes), as_vectors(self, z)
-        stops = common_size({"labels": len(rows), "latent vectors z": len(vectors)})
-        if stops < 2 or steps < 1:
-            raise InputError(f"A path needs at least 2 stops and 1 step between them, got {stops} and {steps}.")
+        stops = stops_of_path(len(rows), len(vectors), steps)
         if "blend" not in self.graphs:
             return self._decoded(_between(vectors, stops, steps), rows.repeat((stops - 1) * steps + 1, 0))
         (y,) = self._graph("condition")(self._conditions(rows))

@@ -150,6 +150,18 @@ def common_size(sizes: Mapping[str, int]) -> int:
     return max(several.values(), default=1)
 
 
+def stops_of_path(labels: int, vectors: int, steps: int) -> int:
+    """The number of stops of a path, from the numbers of labels and latent vectors that are given for it.
+
+    Raises:
+        InputError: they differ, there are fewer than two stops, or there is no step.
+    """
+    stops = common_size({"labels": labels, "latent vectors z": vectors})
+    if stops < 2 or steps < 1:
+        raise InputError(f"A path needs at least 2 stops and 1 step between them, got {stops} and {steps}.")
+    return stops
+
+
 def without_label(attributes: Attributes | None) -> dict[str, Any]:
     """A copy of attributes.
 

@@ -11,11 +11,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from condvae.errors import InputError
 from condvae.images import to_uint8
 from condvae.inference.batched import CHUNK, MODEL_PRIOR, draw_pixels, encode_all, evaluating
 from condvae.inference.drawing import Drawing
-from condvae.inference.inputs import Attributes, Label, common_size
+from condvae.inference.inputs import Attributes, Label, stops_of_path
 from condvae.inference.tensors import as_conditions, as_images, as_vectors, conditions_of, with_changes
 from condvae.model.cvae import CVAE
 
@@ -149,9 +148,7 @@ def interpolate(
             or there is no step.
     """
     rows, vectors = as_conditions(model, label, attributes), as_vectors(model, z)
-    stops = common_size({"labels": len(rows), "latent vectors z": len(vectors)})
-    if stops < 2 or steps < 1:
-        raise InputError(f"A path needs at least 2 stops and 1 step between them, got {stops} and {steps}.")
+    stops = stops_of_path(len(rows), len(vectors), steps)
     parts = torch.arange((stops - 1) * steps + 1) / steps
     before = parts.long().clamp(max=stops - 2)
     share = (parts - before)[:, None]

@@ -25,6 +25,7 @@ TINY = {
         *("--recipe", "paper", "--minutes", "0", "--largest", "60", "--imbalance", "10", "--seeds", "2", "--steps", "5")
     ],
     "labels": ["--images", "600", "--seeds", "1", "--steps", "2"],
+    "lighthouse": ["--segments", "1"],
     "explorer": ["--models", "1", "--moves", "20", "--segments", "1", "--clients", "3", "--seconds", "1"],
 }
 QUICK = "profile"  # runs in `make test`; the others take longer

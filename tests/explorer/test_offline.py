@@ -109,7 +109,7 @@ def test_a_missing_file_is_named(browser: Any, folder: Path, tmp_path: Path) -> 
     page = browser.new_page()
     with hosted(tmp_path / "damaged") as address:
         page.goto(address)
-        assert becomes(lambda: "A file of this page is missing (404): page.json" in page.locator("main").inner_text())
+        assert becomes(lambda: "A file of this page is missing (404): page.json" in page.locator("body").inner_text())
     page.close()
 
 

@@ -10,7 +10,6 @@ from condvae.evaluation.part import Part, Section
 from condvae.evaluation.protocol import MIXTURE_TEXT, Protocol, encoding
 from condvae.evaluation.study import Study
 from condvae.inference.batched import CHUNK, encode_moments
-from condvae.seeds import shuffled
 
 WIDTHS = 1000  # test images whose posterior standard deviations are measured
 
@@ -32,7 +31,7 @@ class Codes(Section):
 
 def _measure(study: Study, _: Protocol) -> Codes:
     count, how = len(study.train_codes), encoding(study)
-    shown = shuffled(len(study.test_labels))[:WIDTHS]
+    shown = study.some_test(WIDTHS)
     widths = encode_moments(study.model, study.data.test.take(shown.numpy()), study.test_rows[shown])[1]
     spread = study.train_codes.double().std(0).mean().item() if count > 1 else 0.0
     return Codes(

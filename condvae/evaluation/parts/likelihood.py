@@ -67,7 +67,7 @@ def _chosen(study: Study, protocol: Protocol) -> tuple[Tensor, str]:
     count = len(study.test_labels)
     if protocol.images is None or protocol.images >= count:
         return torch.arange(count), "All test images."
-    return shuffled(count)[: protocol.images], "Test images drawn at random."
+    return study.some_test(protocol.images), "Test images drawn at random."
 
 
 def _levels(study: Study, images: Images, chosen: Tensor, protocol: Protocol, seed: int) -> tuple[Level, ...]:

@@ -60,7 +60,7 @@ def style_agreement(study: Study) -> tuple[Agreement, ...]:
 
     Measures that are conditions of the model are left out, because z does not decide them.
     """
-    chosen = shuffled(len(study.test_codes))[:SHARED_CODES]
+    chosen = study.some_test(SHARED_CODES)
     images = decode_all_labels(study, study.test_codes[chosen])
     how = f"between labels at the same z. {len(chosen):,} codes of test images."
     if len(study.model.conditions.variables) > 1:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from condvae.explorer.planes import Plane
 from condvae.explorer.session import Session
 from condvae.inference.batched import decode
 from condvae.inference.tensors import as_conditions
+from condvae.progress import progress
 
 SCALE = 1000  # codes are stored as whole numbers of thousandths
 FARTHEST = np.iinfo(np.int16).max / SCALE
@@ -99,8 +101,8 @@ def _heat(session: Session, planes: dict[str, Plane]) -> tuple[list[dict[str, An
     )
     maps: list[dict[str, Any]] = []
     content: list[NDArray[np.uint8]] = []
-    for label, row in zip(shown, rows.split(1), strict=False):
-        for name, plane in planes.items():
+    with progress("Computing heat maps", len(shown) * len(planes), "planes") as advance:
+        for (label, row), (name, plane) in product(zip(shown, rows.split(1), strict=False), planes.items()):
             z = plane.grid(at, LIMITS.extent, LIMITS.side)
             images = decode(model, z, row.expand(len(z), -1))
             for measure in measures:
@@ -110,4 +112,5 @@ def _heat(session: Session, planes: dict[str, Plane]) -> tuple[list[dict[str, An
                 maps.append({**place, "low": low, "high": high})
                 share = (values - low) / max(high - low, 1e-12)
                 content.append((255 * share).round().to(torch.uint8).numpy())
+            advance(1)
     return maps, b"".join(one.tobytes() for one in content)

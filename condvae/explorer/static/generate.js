@@ -5,7 +5,7 @@ import { arrows, attributeControls, clamp, conditions, labelChoice, latentContro
 import { button, choice, field, fill, h, tileGroup } from "./dom.js";
 import { MOVED, at, chart, dot, onInk, rings, textColour, whole, wiped } from "./map.js";
 import { newest } from "./newest.js";
-import { paint } from "./paint.js";
+import { blank, paint } from "./paint.js";
 import { generate, literal } from "./python.js";
 import { change, current, watch, watchOpen } from "./state.js";
 import { decode, draw, plane } from "./wire.js";
@@ -42,11 +42,11 @@ export const texts = {
 };
 
 export async function mount(root, model, t, loaded) {
-  const large = h("canvas", { className: "large", role: "img" });
+  const large = blank(model, { className: "large", role: "img" });
   const support = h("p", { className: "support", role: "status" });
   const every = model.classes.length <= model.max_images; // whether the server sends all labels at once
   const tiles = (every ? model.classes : []).map((label) => {
-    const canvas = h("canvas");
+    const canvas = blank(model);
     const chosen = h("button", { type: "button", "aria-label": t("label-at-z", label), onClick: () => change({ label }) }, canvas, h("span", {}, label));
     return { label, canvas, button: chosen };
   });

@@ -18,7 +18,7 @@ const SWIPE = 60; // pixels that a finger moves sideways to get to the next view
 const root = document.documentElement;
 const [header, list, panels] = ["header", "views", "panels"].map((id) => document.getElementById(id));
 
-start().catch((error) => panels.replaceChildren(h("p", { role: "alert" }, error.message)));
+start().catch((error) => header.replaceChildren(h("p", { role: "alert" }, error.message)));
 
 async function start() {
   const language = chosenLanguage();
@@ -48,7 +48,7 @@ function heading(model, language, t) {
     one.innerHTML = `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${SIGNS[name]}"/></svg>`;
     return one;
   };
-  fill(header,
+  header.replaceChildren(
     h("div", {}, h("h1", { id: "title" }, model.title), h("p", { id: "about" }, facts.join(" · "))),
     h("div", { className: "buttons tools" }, sign("undo", undo), sign("pixels", swapPixels), sign("theme", swapTheme), others.map(speak),
       document.fullscreenEnabled ? sign("full-screen", () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen())) : null));

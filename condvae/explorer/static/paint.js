@@ -2,6 +2,11 @@
 
 import { h } from "./dom.js";
 
+/** A canvas with the size of the model's images, on which nothing is drawn yet. */
+export function blank({ shape: [, height, width] }, properties = {}) {
+  return h("canvas", { width, height, ...properties });
+}
+
 /** Draw one image of a batch on a canvas, pixel by pixel. CSS enlarges it. */
 export function paint(canvas, { pixels, shape }, index = 0) {
   const [, channels, height, width] = shape;

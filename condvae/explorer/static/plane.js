@@ -8,7 +8,7 @@ import { from, onto, way } from "./geometry.js";
 import { follow } from "./gestures.js";
 import { chart, cross, heatMap, lay, line, mark, moved, nearestCode, onInk, points, rings, textColour, whole, wiped, zoomed } from "./map.js";
 import { newest } from "./newest.js";
-import { colour, paint, row } from "./paint.js";
+import { blank, colour, paint, row } from "./paint.js";
 import { generate, literal } from "./python.js";
 import { change, current, watch, watchOpen } from "./state.js";
 import { decode, overlay as heatOf, plane } from "./wire.js";
@@ -108,7 +108,7 @@ function elements(model, t) {
   return {
     map: chart(SIDE, { className: "map", tabIndex: 0, role: "application", "aria-label": t("map") }),
     ground: chart(SIDE), // points and heat map, which stay while the pointer moves
-    large: h("canvas", { className: "large", role: "img" }),
+    large: blank(model, { className: "large", role: "img" }),
     support: h("p", { className: "support", role: "status" }),
     message: h("p", { role: "status" }),
     strip: h("div", { className: "strip", role: "group", "aria-label": t("line") }),

@@ -1,0 +1,62 @@
+"""Lighthouse's judgement of the page without a server, of the shipped model. It needs npm and Chromium.
+
+Lighthouse slows the page down for its form factor "mobile": a phone with a slow connection, simulated.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.explorer import FLAGS, chromium, hosted
+from benchmarks.harness import arguments, publish, spread
+from condvae.explorer.offline.folder import export_page
+from condvae.run import PRETRAINED
+
+PACKAGE = "lighthouse@12.8.2"
+CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
+AUDITS = {  # of Lighthouse, with a unit that its number is divided by
+    "largest contentful paint, s": ("largest-contentful-paint", 1000),
+    "interactive, s": ("interactive", 1000),
+    "layout shift": ("cumulative-layout-shift", 1),
+    "transferred, MB": ("total-byte-weight", 1_000_000),
+}
+FORMS = {"mobile": [], "desktop": ["--preset=desktop"]}
+
+
+def judged(address: str, form: Sequence[str], folder: Path) -> dict[str, float]:
+    """What Lighthouse measures of a page: its scores from 0 to 100, and some of its audits."""
+    path = folder / "lighthouse.json"
+    flags = " ".join(["--headless=new", *FLAGS])
+    chosen = ["--output=json", f"--output-path={path}", f"--only-categories={','.join(CATEGORIES)}", "--quiet"]
+    subprocess.run(
+        ["npx", "--yes", PACKAGE, address, *chosen, f"--chrome-flags={flags}", *form],
+        check=True,
+        env={**os.environ, "CHROME_PATH": chromium() or ""},
+    )
+    report = json.loads(path.read_text("utf-8"))
+    scores = {name: 100 * report["categories"][name]["score"] for name in CATEGORIES}
+    return scores | {name: report["audits"][audit]["numericValue"] / unit for name, (audit, unit) in AUDITS.items()}
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    options = arguments(__doc__, argv, segments=5)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with hosted(export_page(PRETRAINED, folder / "page")) as address:
+            rounds = [
+                {form: judged(address, more, folder) for form, more in FORMS.items()} for _ in range(options.segments)
+            ]
+    rows = [
+        {"form factor": form, **{key: str(spread([one[form][key] for one in rounds])) for key in rounds[0][form]}}
+        for form in FORMS
+    ]
+    return publish("lighthouse", options.out, {"The page without a server": rows}, rounds=rounds)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
