@@ -15,6 +15,7 @@ from condvae.plain import plain, restored
 # Ten epochs, as in the experiment. One device, because several would multiply the batch.
 TRAINER = {"max_epochs": 10, "devices": 1}
 Z_PRIORS = ("prior", "mixture")  # where z is drawn from: the model's own prior, or the mixture fitted to its codes
+DEVICES = ("auto", "cpu", "cuda", "mps")  # where a model can compute
 COLOR_MODES = ("auto", "grayscale", "rgb")
 RESIZES = ("crop", "pad", "stretch")
 

@@ -3,15 +3,16 @@
 import io
 from math import ceil, sqrt
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
-from torch.nn import functional
 
 from condvae.errors import InputError
+
+if TYPE_CHECKING:  # an exported model is used without PyTorch
+    from torch import Tensor
 
 GAP = 2
 
@@ -88,17 +89,21 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     return pixels.reshape(height, width, -1).transpose(2, 0, 1)
 
 
-def unit(images: Tensor) -> Tensor:
+def unit(images: "Tensor") -> "Tensor":
     """uint8 images as floats in [0, 1]. Floats stay as they are."""
+    import torch
+
     return images / 255 if images.dtype == torch.uint8 else images
 
 
-def reduced(images: Tensor, side: int = 40, shortest: int = 8) -> Tensor:
+def reduced(images: "Tensor", side: int = 40, shortest: int = 8) -> "Tensor":
     """Images with at most `side` x `side` pixels, by averaging squares of pixels: floats (B, C, H, W).
 
     Classifiers of larger images would take most of the time of an evaluation. A side keeps `shortest` pixels if it has
     so many, even if the image then has more pixels: an image of 5 x 400 is not reduced.
     """
+    from torch.nn import functional
+
     height, width = images.shape[-2:]
     factor = min(ceil(sqrt(height * width) / side), min(height, width) // shortest)
     if factor <= 1:
@@ -106,7 +111,7 @@ def reduced(images: Tensor, side: int = 40, shortest: int = 8) -> Tensor:
     return functional.avg_pool2d(images, factor, ceil_mode=True, count_include_pad=False)
 
 
-def ratio(images: Tensor) -> float:
+def ratio(images: "Tensor") -> float:
     """The shorter side of images (B, C, H, W), divided by the longer one.
 
     A random rotation is made smaller by it: otherwise the ends of a long image would be moved out of it.
@@ -114,7 +119,7 @@ def ratio(images: Tensor) -> float:
     return min(images.shape[-2:]) / max(images.shape[-2:])
 
 
-def warped(images: Tensor, turn: Tensor, scale: Tensor, shift: Tensor, outside: str = "zeros") -> Tensor:
+def warped(images: "Tensor", turn: "Tensor", scale: "Tensor", shift: "Tensor", outside: str = "zeros") -> "Tensor":
     """Each image rotated, scaled and shifted in its own way, with bilinear interpolation.
 
     Args:
@@ -124,6 +129,9 @@ def warped(images: Tensor, turn: Tensor, scale: Tensor, shift: Tensor, outside: 
         shift: shifts to the left and upwards, as shares of half the width and half the height, (2, B).
         outside: what lies outside of the image: zeros, or border for its last pixels.
     """
+    import torch
+    from torch.nn import functional
+
     height, width = images.shape[-2:]
     rows = [
         torch.stack([turn.cos() * scale[0], -turn.sin() * scale[0] * (height / width), shift[0]], -1),
@@ -133,6 +141,8 @@ def warped(images: Tensor, turn: Tensor, scale: Tensor, shift: Tensor, outside: 
     return functional.grid_sample(images, grid, padding_mode=outside, align_corners=False)
 
 
-def to_uint8(images: Tensor) -> NDArray[np.uint8]:
+def to_uint8(images: "Tensor") -> NDArray[np.uint8]:
     """Floats in [0, 1] as uint8, rounded to the nearest, on the CPU."""
+    import torch
+
     return (images * 255).round_().to(torch.uint8).cpu().numpy()

@@ -178,6 +178,11 @@ class Run:
         Raises:
             RunError: the folder is missing, the run is unfinished, or its format is newer than this condvae reads.
         """
+        if self.path.is_file():
+            raise RunError(
+                f"{self.path} is a file, and not a run folder. Give the run folder. A file that was exported can be "
+                "explored with 'condvae explore', and used from Python with condvae.load."
+            )
         if not self.path.is_dir():
             raise RunError(f"There is no run folder {self.path}. Train one with 'condvae train --out {self.path}'.")
         if not self.is_finished:

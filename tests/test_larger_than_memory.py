@@ -61,8 +61,8 @@ def guarded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nobody_reads_all_images_at_once(bars: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from condvae.evaluation.evaluate import evaluate
     from condvae.evaluation.study import Study
+    from condvae.explorer.run_session import RunSession
     from condvae.explorer.schemas import Nearest
-    from condvae.explorer.session import Session
     from condvae.report.html import write_report
     from condvae.training.fit import fit
 
@@ -80,7 +80,7 @@ def test_nobody_reads_all_images_at_once(bars: Dataset, tmp_path: Path, monkeypa
     fit(config, tmp_path / "run", bars)
     study = Study(tmp_path / "run", bars)
     write_report(study, evaluate(study), [])
-    session = Session(study, "bars", "")
+    session = RunSession(study, "bars", "")
     assert session.map.codes.of_data
     session.nearest(Nearest(label="left", attributes={"slant": 0}, z=[0, 0], count=3))
     _ = session.habits

@@ -15,8 +15,8 @@ from condvae.config import Config, DataConfig, ModelConfig, TrainingConfig
 from condvae.data.sources import load_data
 from condvae.errors import ConfigError, DataError, InputError
 from condvae.evaluation.study import Study
+from condvae.explorer.run_session import RunSession
 from condvae.explorer.schemas import Encode
-from condvae.explorer.session import Session
 from condvae.inference.bulk import encode_files
 from condvae.model.saving import load
 from condvae.run import Run
@@ -116,7 +116,7 @@ def test_what_is_encoded_later_is_prepared_in_the_same_way(photos: Path, tmp_pat
     study = Study(run)
     assert np.allclose(np.load(tmp_path / "codes.npz")["mean"][0], study.test_codes[0], atol=1e-5)
 
-    session = Session(study, "photos")
+    session = RunSession(study, "photos")
     content = base64.b64encode((photos / name).read_bytes()).decode()
     encoded = session.encoded(Encode(image=content, label=label))
     assert (encoded.image[0] == data.test.pixels()[0]).all()

@@ -16,7 +16,8 @@ def _options(parser: ArgumentParser) -> None:
         nargs="?",
         default=PRETRAINED,
         metavar="RUN",
-        help="folder of a finished run, or hf://USER/NAME (default: %(default)s, the model that ships with condvae)",
+        help="folder of a finished run, hf://USER/NAME, or an exported ONNX file (default: %(default)s, the model that "
+        "ships with condvae)",
     )
     parser.add_argument("--host", default=usual.host, help="address to listen on (default: %(default)s, this machine)")
     parser.add_argument("--port", type=int, default=usual.port, help="port to listen on (default: %(default)s)")
@@ -60,14 +61,13 @@ def explore(arguments: Namespace) -> None:
     limits = arguments.max_images, arguments.max_megabytes
     options = Options(arguments.host, arguments.port, auth, tuple(arguments.origin), *limits)
 
-    from condvae.evaluation.study import Study
-    from condvae.model.devices import find_device
+    from condvae.explorer.opening import opened
 
-    study = Study(arguments.run_folder, device=find_device(arguments.device))
+    session = opened(arguments.run_folder, arguments.device, options.max_images)
     with options.listen() as listener:
         from condvae.explorer.server import serve
 
-        serve(study, arguments.run_folder, options, listener)
+        serve(session, options, listener)
 
 
 COMMANDS = (Command("explore", _options, explore, extras=("explorer",)),)

@@ -198,7 +198,7 @@ def add_out(parser: ArgumentParser, text: str, **options: Any) -> None:
 
 def add_device(parser: ArgumentParser) -> None:
     """Add the option --device."""
-    from condvae.model.devices import DEVICES
+    from condvae.config import DEVICES
 
     text = "device to compute on; auto takes a GPU if there is one (default: %(default)s)"
     parser.add_argument("--device", choices=DEVICES, default=DEVICES[0], help=text)

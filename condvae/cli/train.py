@@ -83,9 +83,8 @@ def settings_parser(argv: Sequence[str]) -> Any:
     """The parser of all settings, whose defaults are those of the recipe, or of the run to resume."""
     from jsonargparse import ArgumentParser as SettingsParser
 
-    from condvae.config import DataConfig, ModelConfig, TrainingConfig, dotted
+    from condvae.config import DEVICES, DataConfig, ModelConfig, TrainingConfig, dotted
     from condvae.data.sources import source_help
-    from condvae.model.devices import DEVICES
     from condvae.recipe import recipe_names
     from condvae.training.trainer import add_trainer_options
 

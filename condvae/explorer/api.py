@@ -12,8 +12,7 @@ from fastapi.responses import JSONResponse
 
 from condvae.errors import CondvaeError, InputError
 from condvae.explorer.animation import gif, mp4
-from condvae.explorer.latent_map import GRIDS
-from condvae.explorer.limits import LIMITS
+from condvae.explorer.limits import GRIDS, LIMITS
 from condvae.explorer.schemas import (
     Decode,
     Encode,
@@ -89,7 +88,7 @@ class Lane:
 def make_routes(session: Session) -> APIRouter:
     """The routes of one model."""
     router, lane = APIRouter(prefix="/api/v1"), Lane()
-    lane.begin(lambda: session.map.codes)
+    lane.begin(session.begin)
     for add_routes in (add_drawing, add_encoding, add_latent_map, add_run):
         add_routes(router, session, lane)
     return router
@@ -162,21 +161,7 @@ def add_latent_map(router: APIRouter, session: Session, lane: Lane) -> None:
     @router.get("/plane", responses=ERRORS)
     async def plane(name: PlaneName = "") -> dict[str, Any]:
         """A plane through the latent space, and the codes on it: pca, or two latent dimensions such as 0,1."""
-
-        def work() -> dict[str, Any]:
-            found, codes = session.map.plane(name), session.map.codes
-            return {
-                "name": found.name,
-                "origin": found.origin.tolist(),
-                "axes": found.axes.tolist(),
-                "points": [[round(value, 3) for value in point] for point in found.points.tolist()],
-                "labels": codes.labels.tolist(),
-                "classes": codes.classes,
-                "of_data": codes.of_data,
-                "dimensions": [one._asdict() for one in session.map.dimensions],
-            }
-
-        return await lane(work)
+        return await lane(lambda: session.plane(name))
 
     @router.post("/overlay", responses=ERRORS)
     async def overlay(body: Overlay) -> dict[str, Any]:
@@ -186,7 +171,7 @@ def add_latent_map(router: APIRouter, session: Session, lane: Lane) -> None:
     @router.get("/grid", responses=ERRORS)
     async def grid(name: GridName = GRIDS[0]) -> dict[str, Any]:
         """Latent vectors at which labels are compared: figure (the nine of the experiment), grid or draws."""
-        z, columns = await lane(lambda: session.map.grid(name))
+        z, columns = await lane(lambda: session.grid(name))
         return {"z": z.tolist(), "columns": columns}
 
 

@@ -3,8 +3,9 @@
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
@@ -12,15 +13,15 @@ from condvae.data.attributes import MEASURES
 from condvae.errors import CondvaeError, InputError
 from condvae.evaluation.judge import has_judge
 from condvae.evaluation.study import Study
-from condvae.explorer.limits import LIMITS
-from condvae.explorer.planes import Plane, plane_of_axes, principal_plane
+from condvae.explorer.limits import GRIDS, LIMITS
+from condvae.explorer.planes import Plane, plane_named
 from condvae.inference.batched import decode, draw, encode_moments
 from condvae.inference.inputs import Attributes
+from condvae.inference.places import GRID
 from condvae.inference.tensors import as_conditions
 from condvae.model.distributions import divergence
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.figure import Figure
 
 REFERENCE = 200  # the largest number of codes of a label that a latent vector is compared with
@@ -28,7 +29,6 @@ NEAR = 3  # a latent vector is compared by the distance to its third nearest cod
 USUAL = 0.99  # quantile of this distance among codes, up to which a latent vector is supported
 INACTIVE = 0.01  # nats below which a latent dimension is inactive
 PIECE = 1000  # images that are measured at once
-GRIDS = ("figure", "grid", "draws")
 OVERLAYS = ("confidence", *MEASURES)
 
 
@@ -116,10 +116,8 @@ class LatentMap:
         Raises:
             InputError: there is no such plane.
         """
-        if name == "pca" and self.model.config.latent > 2:
-            return principal_plane(self.codes.means)
         first = sorted(one.number for one in self.dimensions[:2])
-        return plane_of_axes(name or ",".join(map(str, first)), self.codes.means)
+        return plane_named(name or ",".join(map(str, first)), self.codes.means.numpy())
 
     def grid(self, name: str) -> tuple[Tensor, int]:
         """Latent vectors at which labels are compared, (N, Z), and the number of them in a row.
@@ -133,15 +131,13 @@ class LatentMap:
         """
         if name not in GRIDS:
             raise InputError(f"There is no grid '{name}'. Choose from: {', '.join(GRIDS)}.")
-        from condvae.report.gallery.images import GRID
-
         latent = self.model.config.latent
         if name == "draws":
             return draw(self.model, torch.empty(9, 0), 0), 3  # N(0, I) for all conditions
         if name == "figure" and latent == 2:
             return torch.tensor(GRID, dtype=torch.float32), 3
         side = 3 if name == "figure" else 7
-        return self.plane().grid(torch.zeros(latent), 2.0, side), side
+        return torch.from_numpy(self.plane().grid(np.zeros(latent, np.float32), 2.0, side)), side
 
     def supported(self, z: Tensor, labels: Tensor) -> Tensor:
         """Whether latent vectors are near codes of their labels: bool (B,).
@@ -198,7 +194,7 @@ class LatentMap:
         self,
         plane: Plane,
         measure: str,
-        z: Tensor,
+        z: ArrayLike,
         label: str | int | None = None,
         attributes: Attributes | None = None,
         *,
@@ -219,10 +215,11 @@ class LatentMap:
         Raises:
             InputError: as `overlay`.
         """
-        return self.overlay(measure, plane.grid(z, extent, side), label, attributes or {}).view(side, side)
+        vectors = torch.from_numpy(plane.grid(np.asarray(z, np.float32), extent, side))
+        return self.overlay(measure, vectors, label, attributes or {}).view(side, side)
 
     def figure(
-        self, plane: Plane, z: Tensor, images: "NDArray[np.uint8]", heat: tuple[str, Tensor] | None = None
+        self, plane: Plane, z: ArrayLike, images: NDArray[np.uint8], heat: tuple[str, Tensor] | None = None
     ) -> "Figure":
         """The map as a matplotlib figure, with images of some latent vectors beside it.
 
@@ -234,10 +231,9 @@ class LatentMap:
         """
         from condvae.report.plots import latent_map
 
-        places = ((z - plane.origin) @ plane.axes.T).numpy()
+        places = (np.asarray(z, np.float32) - plane.origin) @ plane.axes.T
         shown = (heat[0], heat[1].numpy()) if heat else None
-        points, labels = plane.points.numpy(), self.codes.labels.numpy()
-        return latent_map(points, labels, plane.names, LIMITS.extent, places, images, shown)
+        return latent_map(plane.points, self.codes.labels.numpy(), plane.names, LIMITS.extent, places, images, shown)
 
     @cached_property
     def has_judge(self) -> bool:

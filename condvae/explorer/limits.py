@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+GRIDS = ("figure", "grid", "draws")  # of latent vectors at which labels are compared
+
 
 @dataclass(frozen=True)
 class Limits:

@@ -10,6 +10,7 @@ from condvae.data.dataset import Dataset
 from condvae.errors import InputError
 from condvae.evaluation.study import Study
 from condvae.explorer.options import LOOPBACK, Options, listen
+from condvae.explorer.run_session import RunSession
 from condvae.explorer.server import make_app, server_of
 from condvae.explorer.session import Session
 from condvae.model.cvae import CVAE
@@ -78,8 +79,8 @@ def explore(run: Run | Path | str | CVAE, data: Dataset | None = None, *, height
     if height < 1:
         raise InputError(f"height must be at least 1, got {height}.")
     if not isinstance(run, CVAE):
-        return Explorer(Session(Study(run, data), name_of(run)), height)
+        return Explorer(RunSession(Study(run, data), name_of(run)), height)
     folder = TemporaryDirectory()
     own = Run(Path(folder.name))
     save_model(own, run, Config(data=DataConfig(data.source if data else MEMORY), model=run.config), {})
-    return Explorer(Session(Study(own, data), MEMORY), height, folder)
+    return Explorer(RunSession(Study(own, data), MEMORY), height, folder)

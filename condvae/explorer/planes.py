@@ -2,10 +2,12 @@
 
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from condvae.errors import InputError
+
+Floats = NDArray[np.float32]
 
 
 class Plane(NamedTuple):
@@ -19,9 +21,9 @@ class Plane(NamedTuple):
     """
 
     name: str
-    origin: Tensor
-    axes: Tensor
-    points: Tensor
+    origin: Floats
+    axes: Floats
+    points: Floats
 
     @property
     def names(self) -> tuple[str, str]:
@@ -29,41 +31,51 @@ class Plane(NamedTuple):
         first, _, second = self.name.partition(",")
         return ("component 1", "component 2") if self.name == "pca" else (f"z{first}", f"z{second}" if second else "")
 
-    def grid(self, at: Tensor, extent: float, side: int) -> Tensor:
+    def grid(self, at: Floats, extent: float, side: int) -> Floats:
         """Latent vectors on a grid from -extent to extent, top row first: (side * side, Z).
 
         Coordinates outside the plane are those of `at`, (Z,).
         """
-        steps = torch.linspace(-extent, extent, side)
-        place = torch.stack([steps.repeat(side), steps.flip(0).repeat_interleave(side)], 1)
+        steps = np.linspace(-extent, extent, side, dtype=np.float32)
+        place = np.stack([np.tile(steps, side), steps[::-1].repeat(side)], 1)
         rest = (at - self.origin) - (at - self.origin) @ self.axes.T @ self.axes
-        return self.origin + rest + place @ self.axes
+        found: Floats = self.origin + rest + place @ self.axes
+        return found
+
+    def on_page(self) -> dict[str, object]:
+        """The plane as the page takes it."""
+        points = [[round(value, 3) for value in point] for point in self.points.tolist()]
+        return {"name": self.name, "origin": self.origin.tolist(), "axes": self.axes.tolist(), "points": points}
 
 
-def principal_plane(codes: Tensor) -> Plane:
-    """The plane of the first two principal components of codes, (N, Z) with Z > 2."""
-    centre = codes.mean(0)
-    _, _, directions = torch.linalg.svd(codes - centre, full_matrices=False)
-    chosen = directions[:2]
-    chosen = chosen * chosen.gather(1, chosen.abs().argmax(1, keepdim=True)).sign()  # the same sign each time
-    return Plane("pca", centre, chosen, (codes - centre) @ chosen.T)
-
-
-def plane_of_axes(name: str, codes: Tensor) -> Plane:
-    """The plane of two latent dimensions.
+def plane_named(name: str, codes: Floats) -> Plane:
+    """A plane through the latent space of codes, (N, Z).
 
     Args:
-        name: two numbers such as "0,1", or "0" if there is only one latent dimension.
-        codes: (N, Z).
+        name: "pca" for the first two principal components if there are more than two latent dimensions, two latent
+            dimensions such as "0,1", or "0" if there is only one.
+        codes: the codes.
 
     Raises:
-        InputError: there are no such dimensions.
+        InputError: there is no such plane.
     """
     latent = codes.shape[1]
+    if name == "pca" and latent > 2:
+        return _principal(codes)
     parts = _numbers(name, latent)
-    axes = torch.zeros(2, latent)
-    axes[torch.arange(len(parts)), torch.tensor(parts)] = 1
-    return Plane(name, torch.zeros(latent), axes, codes @ axes.T)
+    axes = np.zeros((2, latent), np.float32)
+    axes[np.arange(len(parts)), parts] = 1
+    return Plane(name, np.zeros(latent, np.float32), axes, codes @ axes.T)
+
+
+def _principal(codes: Floats) -> Plane:
+    """The plane of the first two principal components."""
+    centre = codes.mean(0)
+    _, _, directions = np.linalg.svd(codes - centre, full_matrices=False)
+    chosen = directions[:2]
+    largest = np.take_along_axis(chosen, np.abs(chosen).argmax(1)[:, None], 1)
+    chosen = chosen * np.sign(largest)  # the same sign each time
+    return Plane("pca", centre, chosen, (codes - centre) @ chosen.T)
 
 
 def _numbers(name: str, latent: int) -> list[int]:

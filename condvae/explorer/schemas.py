@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from condvae.config import Z_PRIORS
-from condvae.explorer.latent_map import GRIDS
-from condvae.explorer.limits import LIMITS
+from condvae.explorer.limits import GRIDS, LIMITS
 from condvae.images import contact_sheet, png
 
 MAX_HEADER = 8000  # characters of a header that all clients accept

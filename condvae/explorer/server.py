@@ -10,13 +10,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from importlib.metadata import version
 from typing import Any
 
-import torch
 import uvicorn
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
-from condvae.evaluation.study import Study
 from condvae.explorer.api import add_errors, make_routes
 from condvae.explorer.options import MEGABYTE, Options
 from condvae.explorer.page import add_page
@@ -30,20 +28,18 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 EXPOSED = ["X-Shape", "X-About"]
 
 
-def serve(study: Study, name: str, options: Options, listener: socket.socket) -> None:
-    """Serve the page of a run until Ctrl-C.
+def serve(session: Session, options: Options, listener: socket.socket) -> None:
+    """Serve the page of a model until Ctrl-C.
 
     Args:
-        study: the run.
-        name: its folder, or "pretrained", as the user gave it.
+        session: the model.
         options: how to serve.
         listener: the open port, from `Options.listen`.
     """
-    torch.set_num_threads(1)  # one image is too small to share, and waiting for other threads would take longer
-    app = make_app(Session(study, name, options.max_images), options)
+    app = make_app(session, options)
     if options.warning:
         print(options.warning, flush=True)
-    print(f"The explorer of {name} is at {options.address} (Ctrl-C stops it).", flush=True)
+    print(f"The explorer of {session.name} is at {options.address} (Ctrl-C stops it).", flush=True)
     gc.collect()
     gc.freeze()  # the garbage collector skips what is loaded, because looking through it would take 0.1 s each time
     server_of(app).run([listener])

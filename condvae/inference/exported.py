@@ -1,7 +1,7 @@
 """A model from an ONNX file, with the operations of a trained model, in onnxruntime and without PyTorch."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ class ExportedModel:
             ) from error
         self.named = Variables(self.config.conditions, self.schema, self.config.condition_dropout > 0)
         self.graphs = graph_names(self.whole)
-        self._runners: dict[str, Runner] = {}
+        self._runners: dict[tuple[str, tuple[str, ...]], Runner] = {}
         if "decode" not in self.graphs:
             raise RunError(f"{path} holds one graph of several. Export the model into one file ending in .onnx.")
 
@@ -124,7 +124,7 @@ class ExportedModel:
         if z is not None:
             if count != 1 or prior != MODEL_PRIOR:
                 raise InputError("z sets the latent vectors, and count and prior draw them. Give one of the two.")
-            return self._decoded(*_combined(rows, as_vectors(self, z), pair))
+            return self.decoded(*_combined(rows, as_vectors(self, z), pair))
         if pair or count < 1:
             raise InputError(f"pair needs z, and count must be at least 1, got pair = {pair} and count = {count}.")
         if prior not in Z_PRIORS or (prior == MIXTURE and "draw" not in self.graphs):
@@ -133,7 +133,7 @@ class ExportedModel:
         generator, every = np.random.default_rng(seed), rows.repeat(count, 0)
         noise = generator.standard_normal((len(every), self.config.latent), dtype=np.float32)
         if prior == MODEL_PRIOR:
-            return self._decoded(noise, every)
+            return self.decoded(noise, every)
         uniform = generator.random(len(every), dtype=np.float32)
         return self._run("draw", every, noise=noise, uniform=uniform)
 
@@ -144,7 +144,7 @@ class ExportedModel:
             InputError: images, labels or attributes do not fit the model.
         """
         x = as_images(self, images)
-        return self._encoded(x, for_each(as_conditions(self, label, attributes), len(x)))
+        return self._means(x, for_each(as_conditions(self, label, attributes), len(x)))
 
     def reconstruct(self, images: ArrayLike, label: Label = None, *, attributes: Attributes | None = None) -> Images:
         """Reconstruct images, uint8 (B, C, H, W). See `condvae.reconstruct`.
@@ -170,7 +170,7 @@ class ExportedModel:
         """
         x = as_images(self, images)
         rows = for_each(as_conditions(self, label, attributes), len(x))
-        return self._decoded(self._encoded(x, rows), with_changes(self, rows, new_label, new_attributes))
+        return self.decoded(self._means(x, rows), with_changes(self, rows, new_label, new_attributes))
 
     def interpolate(
         self, label: Label, z: ArrayLike, *, attributes: Attributes | None = None, steps: int = 10
@@ -183,26 +183,38 @@ class ExportedModel:
         rows, vectors = as_conditions(self, label, attributes), as_vectors(self, z)
         stops = stops_of_path(len(rows), len(vectors), steps)
         if "blend" not in self.graphs:
-            return self._decoded(_between(vectors, stops, steps), rows.repeat((stops - 1) * steps + 1, 0))
+            return self.decoded(_between(vectors, stops, steps), rows.repeat((stops - 1) * steps + 1, 0))
         (y,) = self._graph("condition")(self._conditions(rows))
         parts = zip(*(_parts(_between(one, stops, steps)) for one in (vectors, y)), strict=True)
         return np.concatenate([_pixels(*self._graph("blend")({"z": z, "y": y})) for z, y in parts])
 
-    def _graph(self, name: str) -> Runner:
-        if name not in self._runners:
-            session = session_of(part_of(self.whole, name).SerializeToString())
-            self._runners[name] = runner(session, OUTPUTS[name], f"{name}.")
-        return self._runners[name]
+    def posterior(self, images: ArrayLike, rows: Rows) -> tuple[Rows, Rows]:
+        """Mean and standard deviation of q(z|x,y) of images under rows of conditions (B, D), float32 (B, Z) each."""
+        x = as_images(self, images)
+        mean, deviation = self._encoded(x, rows, ("mean", "stddev"))
+        return mean, deviation
 
-    def _decoded(self, z: Rows, rows: Rows) -> Images:
+    def decoded(self, z: Rows, rows: Rows) -> Images:
+        """The images at latent vectors (B, Z) under rows of conditions (B, D), uint8 (B, C, H, W)."""
         return self._run("decode", rows, z=z)
 
-    def _encoded(self, x: NDArray[Any], rows: Rows) -> Rows:
-        found = []
+    def _means(self, x: NDArray[Any], rows: Rows) -> Rows:
+        (found,) = self._encoded(x, rows, OUTPUTS["encode"])
+        return found
+
+    def _graph(self, name: str, outputs: Sequence[str] | None = None) -> Runner:
+        key = name, tuple(outputs or OUTPUTS[name])
+        if key not in self._runners:
+            session = session_of(part_of(self.whole, name).SerializeToString())
+            self._runners[key] = runner(session, key[1], f"{name}.")
+        return self._runners[key]
+
+    def _encoded(self, x: NDArray[Any], rows: Rows, outputs: Sequence[str]) -> list[Rows]:
+        graph, found = self._graph("encode", outputs), []
         for images, given in zip(_parts(x), _parts(rows), strict=True):
             wanted = images if self.metadata["pixels"] == images.dtype.name else _converted(images)
-            found += self._graph("encode")({"images": wanted, **self._conditions(given)})
-        return np.concatenate(found)
+            found.append(graph({"images": wanted, **self._conditions(given)}))
+        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
     def _run(self, graph: str, rows: Rows, **inputs: Rows) -> Images:
         found = []

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from condvae.errors import require_extra
 from condvae.hub import is_address
 
 if TYPE_CHECKING:
@@ -28,13 +29,26 @@ def load(path: Path | str) -> "CVAE | ExportedModel":
         MissingExtraError: what the file or the address needs is not installed.
         RunError: there is no model, the run is unfinished or of a newer format, or the weights do not belong to it.
     """
-    if str(path).endswith(EXPORTED) and not is_address(str(path)):
-        from condvae.errors import require_extra
-
-        require_extra("onnx", f"Loading {path}")
-        from condvae.inference.exported import ExportedModel
-
-        return ExportedModel(Path(path))
+    if is_exported(path):
+        return load_exported(Path(path))
     from condvae.model.saving import load as load_run
 
     return load_run(path)
+
+
+def is_exported(path: Path | str) -> bool:
+    """Whether a path is that of an exported model: a file ending in .onnx."""
+    return str(path).endswith(EXPORTED) and not is_address(str(path))
+
+
+def load_exported(path: Path) -> "ExportedModel":
+    """Load a model from an ONNX file.
+
+    Raises:
+        MissingExtraError: the extra `onnx` is not installed.
+        RunError: there is no such file, or condvae did not export it.
+    """
+    require_extra("onnx", f"Loading {path}")
+    from condvae.inference.exported import ExportedModel
+
+    return ExportedModel(path)

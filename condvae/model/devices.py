@@ -5,9 +5,8 @@ from typing import Any
 
 import torch
 
+from condvae.config import DEVICES
 from condvae.errors import ConfigError, unknown
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def find_device(name: str) -> torch.device:

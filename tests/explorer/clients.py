@@ -7,20 +7,20 @@ from fastapi.testclient import TestClient
 
 from condvae.evaluation.study import Study
 from condvae.explorer.options import Options
+from condvae.explorer.run_session import RunSession
 from condvae.explorer.schemas import State
 from condvae.explorer.server import make_app
-from condvae.explorer.session import Session
 from tests.conftest import as_text
 
 
-def open_session(study: Study, **options: Any) -> Session:
+def open_session(study: Study, **options: Any) -> RunSession:
     """A session whose latent map is computed already."""
-    session = Session(study, str(study.run.path), **options)
+    session = RunSession(study, str(study.run.path), **options)
     assert session.map.codes is not None
     return session
 
 
-def serve(session: Session, **options: Any) -> TestClient:
+def serve(session: RunSession, **options: Any) -> TestClient:
     """A client of a server with these options."""
     return TestClient(make_app(session, Options(**options)), raise_server_exceptions=False)
 
@@ -32,7 +32,7 @@ def refused(client: TestClient, route: str, body: object, status: int = 400) -> 
     return str(response.json()["detail"])
 
 
-def states(session: Session) -> dict[str, State]:
+def states(session: RunSession) -> dict[str, State]:
     """A state for each view that has everything the view shows."""
     pixels = session.study.data.test.images[0]
     image = as_text(np.asarray(pixels[0] if pixels.shape[0] == 1 else pixels.transpose(1, 2, 0)))

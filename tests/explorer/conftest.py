@@ -13,7 +13,7 @@ from condvae.data.dataset import Dataset
 from condvae.data.labelled import LabelledImages, Values
 from condvae.evaluation.study import Study
 from condvae.explorer.offline.folder import export_page
-from condvae.explorer.session import Session
+from condvae.explorer.run_session import RunSession
 from condvae.run import Run
 from condvae.training.fit import fit
 from tests.explorer.browser import DESKTOP, PHONE, explored, opened, ready
@@ -23,17 +23,17 @@ FORGETS = 50  # milliseconds after which a page has noticed that its address has
 
 
 @pytest.fixture(scope="package")
-def session(study: Study) -> Session:
+def session(study: Study) -> RunSession:
     return open_session(study)
 
 
 @pytest.fixture(scope="package")
-def client(session: Session) -> TestClient:
+def client(session: RunSession) -> TestClient:
     return serve(session)
 
 
 @pytest.fixture(scope="package")
-def rich(tmp_path_factory: pytest.TempPathFactory) -> Session:
+def rich(tmp_path_factory: pytest.TempPathFactory) -> RunSession:
     """Colour images of 64 x 48 pixels with two labels, another class and two numbers as conditions."""
     generator = np.random.default_rng(0)
 

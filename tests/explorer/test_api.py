@@ -15,14 +15,14 @@ from condvae.data.dataset import Dataset
 from condvae.data.labelled import LabelledImages
 from condvae.evaluation.study import Study
 from condvae.explorer.limits import LIMITS
-from condvae.explorer.session import Session
+from condvae.explorer.run_session import RunSession
 from condvae.model.cvae import CVAE
 from condvae.training.fit import fit
 from tests.conftest import as_text
 from tests.explorer.clients import open_session, refused, serve
 
 
-def test_the_model_describes_itself(client: TestClient, rich: Session) -> None:
+def test_the_model_describes_itself(client: TestClient, rich: RunSession) -> None:
     found = client.get("/api/v1/model").json()
     assert (found["shape"], found["latent"], found["classes"]) == ([1, 28, 28], 2, list("0123456789"))
     found = serve(rich).get("/api/v1/model").json()
@@ -136,7 +136,7 @@ def test_the_evidence(client: TestClient) -> None:
     assert isinstance(found["figures"], list)
 
 
-def test_models_with_other_conditions(rich: Session) -> None:
+def test_models_with_other_conditions(rich: RunSession) -> None:
     client = serve(rich)
     z = [0.1, 0.2, 0.3, 0.4, 0.5]
     plain = client.post("/api/v1/decode", json={"label": "b", "z": z}).json()["images"]

@@ -8,8 +8,8 @@ import torch
 from condvae.config import Config, ModelConfig, TrainingConfig
 from condvae.data.dataset import Dataset
 from condvae.evaluation.study import Study
+from condvae.explorer.run_session import RunSession
 from condvae.explorer.schemas import Decode, Encode, Generate, Nearest, Overlay, Stop
-from condvae.explorer.session import Session
 from condvae.training.fit import fit
 from tests.conftest import as_text
 from tests.inference.elsewhere import DEVICE, PretendDevice, moved
@@ -22,15 +22,15 @@ def test_a_session_works_on_any_device(bars: Dataset, tmp_path: Path) -> None:
     model = ModelConfig(latent=3, encoder=(8,), decoder=(8,), prior="gaussian", likelihood="gaussian")
     training = TrainingConfig(beta=1.0, batch_size=10)
     fit(Config(model=model, training=training, trainer={"max_epochs": 1}), tmp_path / "run", bars)
-    here, study = Session(Study(tmp_path / "run", bars), "here"), Study(tmp_path / "run", bars)
+    here, study = RunSession(Study(tmp_path / "run", bars), "here"), Study(tmp_path / "run", bars)
     with PretendDevice():
         moved(study.model)
-        there = Session(study, "there")
+        there = RunSession(study, "there")
         assert there.model.device == DEVICE
         assert_close(answers(here, bars), answers(there, bars))
 
 
-def answers(session: Session, data: Dataset) -> list[np.ndarray]:
+def answers(session: RunSession, data: Dataset) -> list[np.ndarray]:
     """What a session answers to each kind of request."""
     picture = as_text(data.test.images[0].transpose(1, 2, 0))
     stops = [Stop(label=label, z=Z) for label in ("left", "right")]
@@ -42,7 +42,7 @@ def answers(session: Session, data: Dataset) -> list[np.ndarray]:
         session.generated(Generate(label="left", seed=1, prior="mixture"))[0],
         *session.restyled(found, None),
         session.frames(stops, 3),
-        session.overlay(Overlay(measure="ink", label="left", z=Z, side=5)).numpy(),
+        session.overlay(Overlay(measure="ink", label="left", z=Z, side=5)),
         session.nearest(Nearest(label="left", z=Z))[0],
     ]
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 
 from condvae.evaluation.study import Study
+from condvae.explorer.run_session import RunSession
 from condvae.explorer.server import make_api
-from condvae.explorer.session import Session
 
 FEW, MANY = 4, 100  # examples of each route and kind of request
 NOTHING_GIVEN = ("model", "evidence")  # routes that take nothing which could be malformed
@@ -33,7 +33,7 @@ ROUTES = [
 @pytest.fixture(scope="module")
 def app(study: Study) -> FastAPI:
     assert study.mixture is not None  # it is fitted, which can take longer than a request may
-    return make_api(Session(study, "runs/paper", max_images=20))
+    return make_api(RunSession(study, "runs/paper", max_images=20))
 
 
 @pytest.fixture(scope="module")

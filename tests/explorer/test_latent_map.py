@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -43,10 +44,10 @@ def test_a_plane_of_two_dimensions_is_the_latent_space(plane: LatentMap) -> None
         found = plane.plane(name)
         assert found.name == "0,1"
         assert found.names == ("z0", "z1")
-        torch.testing.assert_close(found.points, plane.codes.means)
+        assert np.array_equal(found.points, plane.codes.means)
     turned = plane.plane("1,0")
-    torch.testing.assert_close(turned.points, plane.codes.means.flip(1))
-    corners = found.grid(torch.zeros(2), 3.0, 2)
+    assert np.array_equal(turned.points, plane.codes.means.flip(1))
+    corners = found.grid(np.zeros(2, np.float32), 3.0, 2)
     assert corners.tolist() == [[-3, 3], [3, 3], [-3, -3], [3, -3]]
 
 
@@ -69,20 +70,20 @@ def test_many_dimensions_have_components_and_inactive_ones(bars: Dataset, tmp_pa
     assert [one.nats for one in found.dimensions] == sorted((one.nats for one in found.dimensions), reverse=True)
     assert found.plane().name == ",".join(map(str, sorted(numbers[:2])))
     main = found.plane("pca")
-    torch.testing.assert_close(main.axes @ main.axes.T, torch.eye(2), atol=1e-5, rtol=0)
+    assert main.axes @ main.axes.T == pytest.approx(np.eye(2), abs=1e-5)
     centred = found.codes.means - found.codes.means.mean(0)
     best = torch.linalg.svdvals(centred)[:2].square().sum()
-    torch.testing.assert_close(main.points.square().sum(), best, rtol=1e-3, atol=1e-4)
-    at = torch.randn(64)
+    assert np.square(main.points).sum() == pytest.approx(best.item(), rel=1e-3)
+    at = np.random.default_rng(0).normal(size=64).astype(np.float32)
     grid = main.grid(at, 2.0, 5)
     rest = (grid - at) - (grid - at) @ main.axes.T @ main.axes
-    assert rest.abs().max() < 1e-4, "a plane keeps the coordinates outside it"
+    assert np.abs(rest).max() < 1e-4, "a plane keeps the coordinates outside it"
 
 
 def test_one_dimension_is_a_line(bars: Dataset, tmp_path: Path) -> None:
     found = trained(bars, tmp_path / "run", latent=1, posterior="point")
     assert found.plane().name == "0"
-    assert found.plane().points[:, 1].abs().max() == 0
+    assert not found.plane().points[:, 1].any()
     assert all(one.active for one in found.dimensions)
     with pytest.raises(InputError, match=r"Allowed: 0\."):
         found.plane("0,1")
@@ -99,7 +100,7 @@ def test_codes_are_on_their_support_and_far_places_are_not(plane: LatentMap) -> 
 
 
 def test_heat_maps_measure_the_images(plane: LatentMap) -> None:
-    z = plane.plane().grid(torch.zeros(2), 2.0, 7)
+    z = torch.from_numpy(plane.plane().grid(np.zeros(2, np.float32), 2.0, 7))
     values = {name: plane.overlay(name, z, "7", {}) for name in OVERLAYS}
     assert all(one.shape == (49,) for one in values.values())
     assert 0 <= values["confidence"].min() < values["confidence"].max() <= 1

@@ -19,7 +19,7 @@ from condvae.data.prepare import Habits, prepare
 from condvae.errors import InputError, RunError
 from condvae.evaluation.study import Study
 from condvae.explorer.offline.folder import export_page
-from condvae.explorer.session import Session
+from condvae.explorer.run_session import RunSession
 from condvae.model.cvae import CVAE
 from condvae.run import Run
 from condvae.training.fit import fit
@@ -166,7 +166,7 @@ def test_an_empty_picture_is_refused_in_the_same_words(page: Any) -> None:
     assert page.evaluate(asked, [base64.b64encode(buffer.getvalue()).decode(), given]) == str(refusal.value)
 
 
-def test_a_model_of_colours_attributes_and_many_dimensions(browser: Any, rich: Session, tmp_path: Path) -> None:
+def test_a_model_of_colours_attributes_and_many_dimensions(browser: Any, rich: RunSession, tmp_path: Path) -> None:
     model = rich.model
     folder = export_page(rich.study.run, tmp_path / "page")
     with hosted(folder) as address, opened(browser, address, "generate") as page:
@@ -193,7 +193,7 @@ def test_models_without_labels_and_of_one_class(browser: Any, tmp_path: Path, ba
 
 
 def test_heat_maps_are_those_of_the_server(page: Any, study: Study) -> None:
-    session = Session(study, "run")
+    session = RunSession(study, "run")
     plane = session.map.plane()
     at_centre = session.map.heat_map(plane, "ink", condvae.LatentMap(study).plane().origin, "7").numpy()
     asked = {"measure": "ink", "plane": plane.name, "label": "7", "attributes": {}, "z": [0, 0]}

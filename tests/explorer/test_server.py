@@ -12,7 +12,7 @@ from condvae.config import DataConfig
 from condvae.errors import ConfigError
 from condvae.evaluation.study import Study
 from condvae.explorer.options import Options
-from condvae.explorer.session import Session
+from condvae.explorer.run_session import RunSession
 from tests.explorer.clients import open_session, refused, serve
 
 
@@ -44,7 +44,7 @@ def test_no_other_file_can_be_read(client: TestClient, path: str) -> None:
     assert client.get(f"/explorer/{path}").status_code in (404, 405)
 
 
-def test_a_password_is_asked_for(session: Session) -> None:
+def test_a_password_is_asked_for(session: RunSession) -> None:
     client = serve(session, auth="me:se:cret")
     for attempt in (None, ("me", "wrong"), ("you", "se:cret"), ("", "")):
         response = client.get("/api/v1/model", auth=attempt)
@@ -54,7 +54,7 @@ def test_a_password_is_asked_for(session: Session) -> None:
     assert client.get("/api/v1/model", auth=("me", "se:cret")).status_code == 200
 
 
-def test_large_requests_are_refused(session: Session) -> None:
+def test_large_requests_are_refused(session: RunSession) -> None:
     client = serve(session, max_megabytes=0.01)
     large = {"image": "a" * 20_000}
     assert client.post("/api/v1/encode", json=large).status_code == 413
@@ -67,14 +67,14 @@ def test_large_requests_are_refused(session: Session) -> None:
     assert client.get("/api/v1/model").status_code == 200
 
 
-def test_only_allowed_sites_may_ask(session: Session) -> None:
+def test_only_allowed_sites_may_ask(session: RunSession) -> None:
     asks = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
     assert "access-control-allow-origin" not in serve(session).options("/api/v1/decode", headers=asks).headers
     allowed = serve(session, origin=("https://a.example",)).options("/api/v1/decode", headers=asks)
     assert allowed.headers["access-control-allow-origin"] == "https://a.example"
 
 
-def test_allowed_sites_may_ask_with_a_password(session: Session) -> None:
+def test_allowed_sites_may_ask_with_a_password(session: RunSession) -> None:
     client, site = serve(session, auth="me:secret", origin=("https://a.example",)), {"Origin": "https://a.example"}
     asks = {**site, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
     assert client.options("/api/v1/decode", headers=asks).status_code == 200, "browsers ask without a password"

@@ -18,7 +18,7 @@ from PIL import Image
 import condvae
 from benchmarks.explorer import free_port
 from condvae.evaluation.study import Study
-from condvae.explorer.session import Session
+from condvae.explorer.run_session import RunSession
 from tests.explorer.browser import VIEWS, at, becomes, explored, link_of, opened, pixels, settles
 from tests.explorer.clients import states
 
@@ -63,14 +63,14 @@ export async function mount(root, model, t, loaded) {
 
 
 @pytest.fixture(scope="module", params=["session", "rich"])
-def view_page(request: pytest.FixtureRequest, browser: Any) -> Iterator[tuple[Session, Any]]:
+def view_page(request: pytest.FixtureRequest, browser: Any) -> Iterator[tuple[RunSession, Any]]:
     """A session of grey images with labels or of colour images with further conditions, and its page."""
-    session: Session = request.getfixturevalue(request.param)
+    session: RunSession = request.getfixturevalue(request.param)
     with explored(session.study.run.path) as address, opened(browser, address, VIEWS[0]) as page:
         yield session, page
 
 
-def visited(page: Any, view: str, session: Session) -> None:
+def visited(page: Any, view: str, session: RunSession) -> None:
     """Open a view in a state that has everything that it shows."""
     usual = session.description["state"]
     state = {name: one for name, one in states(session)[view].model_dump().items() if one != usual[name]}
@@ -94,7 +94,7 @@ def code_of(page: Any, view: str) -> str:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_the_code_of_a_view_draws_what_the_page_shows(
-    view: str, view_page: tuple[Session, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    view: str, view_page: tuple[RunSession, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session, page = view_page
     visited(page, view, session)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from condvae.config import Z_PRIORS
 from condvae.data.attributes import MEASURES
-from condvae.explorer.latent_map import GRIDS, NEAR, OVERLAYS, REFERENCE
-from condvae.explorer.limits import LIMITS
+from condvae.explorer.latent_map import NEAR, OVERLAYS, REFERENCE
+from condvae.explorer.limits import GRIDS, LIMITS
 from condvae.explorer.planes import Plane
-from condvae.explorer.session import Session
+from condvae.explorer.run_session import RunSession
 from condvae.inference.batched import decode
 from condvae.inference.tensors import as_conditions
 from condvae.progress import progress
@@ -38,7 +38,7 @@ class Contents(NamedTuple):
     heat: bytes
 
 
-def contents_of(session: Session) -> Contents:
+def contents_of(session: RunSession) -> Contents:
     """What the page shows of a session."""
     planes = _planes(session)
     heat_maps, heat = _heat(session, planes)
@@ -63,14 +63,14 @@ def contents_of(session: Session) -> Contents:
     return Contents(page, means.tobytes() + codes.labels.numpy().astype("<u2").tobytes(), heat)
 
 
-def _planes(session: Session) -> dict[str, Plane]:
+def _planes(session: RunSession) -> dict[str, Plane]:
     """The planes whose heat maps the page has, by name: the usual one first, and the principal components."""
     latent_map = session.map
     usual = latent_map.plane()
     return {usual.name: usual} | ({"pca": latent_map.plane("pca")} if session.model.config.latent > 2 else {})
 
 
-def _codes(session: Session, planes: dict[str, Plane]) -> dict[str, Any]:
+def _codes(session: RunSession, planes: dict[str, Plane]) -> dict[str, Any]:
     latent_map = session.map
     codes, latent = latent_map.codes, session.model.config.latent
     labels = range(len(session.model.conditions.classes)) if session.model.conditions.classes else [-1]
@@ -89,21 +89,21 @@ def _codes(session: Session, planes: dict[str, Plane]) -> dict[str, Any]:
     }
 
 
-def _heat(session: Session, planes: dict[str, Plane]) -> tuple[list[dict[str, Any]], bytes]:
+def _heat(session: RunSession, planes: dict[str, Plane]) -> tuple[list[dict[str, Any]], bytes]:
     """Heat maps of each measure for each label, with typical attributes and the other latent coordinates at 0."""
     latent_map, model = session.map, session.model
     measures = [name for name in OVERLAYS if name in MEASURES or latent_map.has_judge]
     labels: Sequence[str | None] = model.conditions.classes or [None]
     shown = labels[: MOST_MAPS // (len(planes) * len(measures))]
     at, rows = (
-        torch.zeros(model.config.latent),
+        np.zeros(model.config.latent, np.float32),
         as_conditions(model, model.conditions.classes or None, session.filled({})),
     )
     maps: list[dict[str, Any]] = []
     content: list[NDArray[np.uint8]] = []
     with progress("Computing heat maps", len(shown) * len(planes), "planes") as advance:
         for (label, row), (name, plane) in product(zip(shown, rows.split(1), strict=False), planes.items()):
-            z = plane.grid(at, LIMITS.extent, LIMITS.side)
+            z = torch.from_numpy(plane.grid(at, LIMITS.extent, LIMITS.side))
             images = decode(model, z, row.expand(len(z), -1))
             for measure in measures:
                 values = latent_map.measured(images, measure, label)

@@ -12,7 +12,7 @@ from condvae.evaluation.study import Study
 from condvae.explorer.offline.contents import contents_of
 from condvae.explorer.offline.graphs import page_graphs
 from condvae.explorer.page import FOLDER, INDEX, STATIC
-from condvae.explorer.session import Session
+from condvae.explorer.run_session import RunSession
 from condvae.export.comparison import new_folder, require_possible
 from condvae.export.onnx import export_graphs
 from condvae.images import to_pillow
@@ -39,7 +39,7 @@ def export_page(run: Run | Path | str, out: Path) -> Path:
         StorageError: the folder cannot be written.
     """
     require_possible(out)
-    session = Session(Study(run), name_of(run))
+    session = RunSession(Study(run), name_of(run))
     with new_folder(out) as part:
         (part / "model").mkdir()
         write_model(session, part / "model")
@@ -47,7 +47,7 @@ def export_page(run: Run | Path | str, out: Path) -> Path:
     return out
 
 
-def write_model(session: Session, folder: Path) -> None:
+def write_model(session: RunSession, folder: Path) -> None:
     """Write the graphs of the model, and what the page shows of its data."""
     contents = contents_of(session)
     graphs = page_graphs(session.model, session.mixture, session.study.judge if session.map.has_judge else None)
@@ -57,7 +57,7 @@ def write_model(session: Session, folder: Path) -> None:
     (folder / "heat.bin").write_bytes(contents.heat)
 
 
-def write_page(session: Session, folder: Path) -> None:
+def write_page(session: RunSession, folder: Path) -> None:
     """Write the page itself, and what a browser needs to install it and to open it without a network."""
     shutil.copytree(STATIC, folder / FOLDER, ignore=shutil.ignore_patterns(INDEX.name, "without-server.html", "sw.js"))
     more = (STATIC / "offline" / "without-server.html").read_text("utf-8")
@@ -80,7 +80,7 @@ def write_page(session: Session, folder: Path) -> None:
     (folder / "sw.js").write_text(constants + worker, "utf-8")
 
 
-def _icon(session: Session, folder: Path, side: int) -> dict[str, Any]:
+def _icon(session: RunSession, folder: Path, side: int) -> dict[str, Any]:
     """Write an icon: the image of the first label at the centre of the latent space."""
     model = session.model
     label = model.conditions.classes[0] if model.conditions.classes else None

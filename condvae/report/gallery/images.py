@@ -12,12 +12,11 @@ from condvae.evaluation.study import Study
 from condvae.images import contact_sheet
 from condvae.inference.batched import draw_pixels
 from condvae.inference.operations import generate
+from condvae.inference.places import GRID, ROW
 from condvae.report import plots
 from condvae.report.record import FigureRecord, Wanted
 from condvae.schema import Attribute
 
-ROW = ((-5, -5), (-1, -1), (0, 0), (1, 1), (5, 5))
-GRID = ((-3, 3), (1, -1), (3, 3), (-1, -1), (0, 0), (1, 1), (-3, -3), (-1, 1), (3, -3))
 PLANE_LIMIT = 3.0
 PLANE_SIDE = 20
 PAIRS = 10
