@@ -49,6 +49,7 @@ class RunSession(Session):
     overlays = OVERLAYS
     priors = Z_PRIORS
     has_neighbours = True
+    has_code = True
 
     def __init__(self, study: Study, name: str, max_images: int = Options.max_images) -> None:
         super().__init__(study.model, name, max_images)

@@ -61,12 +61,14 @@ class Session(ABC):
         overlays: the measures of heat maps.
         priors: where z can be drawn from.
         has_neighbours: whether there are training images.
+        has_code: whether Python code draws what a view shows from the model alone.
     """
 
     measured: ClassVar[Sequence[str]] = ()
     overlays: ClassVar[Sequence[str]] = ()
     priors: ClassVar[Sequence[str]] = Z_PRIORS[:1]
     has_neighbours: ClassVar[bool] = False
+    has_code: ClassVar[bool] = False
 
     def __init__(self, about: Described, name: str, max_images: int = Options.max_images) -> None:
         self.about, self.name, self.max_images = about, name, max_images
@@ -95,6 +97,7 @@ class Session(ABC):
             "grids": GRIDS,
             "priors": self.priors,
             "has_neighbours": self.has_neighbours,
+            "has_code": self.has_code,
             "enlarged": scale(self.about.schema.shape),
             "limits": asdict(LIMITS),
             "state": state.model_dump(),

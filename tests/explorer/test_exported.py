@@ -101,3 +101,4 @@ def test_every_view_opens(file: Path, browser: Any) -> None:
             page.evaluate(f"location.hash = 'view={view}'")
             ready(page, view)
             assert not page.locator("[role=alert]").count()
+            assert page.locator(f"[data-view={view}] .actions button").all_inner_texts().count("Python code") == 0

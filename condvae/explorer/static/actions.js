@@ -37,5 +37,5 @@ export function actions(view, model, t, { panels, code }) {
     return t("copied");
   });
   return h("div", { className: "actions" },
-    h("div", { className: "buttons" }, Object.entries(FORMATS).map(file), button(t("code"), show), button(t("link"), copy), message), shown);
+    h("div", { className: "buttons" }, Object.entries(FORMATS).map(file), model.has_code ? button(t("code"), show) : null, button(t("link"), copy), message), shown);
 }
