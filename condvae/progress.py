@@ -12,7 +12,7 @@ SECONDS_PER_LINE = 10.0
 
 @contextmanager
 def progress(what: str, total: int, unit: str = "images", done: int = 0) -> Iterator[Callable[[int], None]]:
-    """Show progress on stderr: a bar on a terminal, otherwise a line every ten seconds.
+    """Show progress on stderr: a bar on a terminal and in a notebook, otherwise a line every ten seconds.
 
         with progress("Encoding", len(images)) as advance:
             for batch in batches:
@@ -28,11 +28,17 @@ def progress(what: str, total: int, unit: str = "images", done: int = 0) -> Iter
     Yields:
         A function to call with the number of units just finished.
     """
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() or in_notebook():
         with tqdm(total=total, initial=done, desc=what, unit=f" {unit}", unit_scale=True, leave=False) as bar:
             yield bar.update
     else:
         yield _Lines(what, total, unit, done).advance
+
+
+def in_notebook() -> bool:
+    """Whether a cell of a notebook is running, in Jupyter, VS Code or Colab."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
 
 
 def advise(text: str) -> None:

@@ -77,9 +77,10 @@ def joined(outputs: list[Any]) -> list[Any]:
 def shown(name: str, output: Any) -> str:
     """One result of a cell as Markdown: a picture, which is written to a file, or text."""
     data = output.get("data", {})
-    if "image/png" in data:
-        content = base64.b64decode(data["image/png"])
-        file = f"{name}-{sha256(content).hexdigest()[:8]}.png"
+    if "image/png" in data or "image/svg+xml" in data:
+        drawn = data.get("image/svg+xml", "").encode()
+        content = drawn or base64.b64decode(data["image/png"])
+        file = f"{name}-{sha256(content).hexdigest()[:8]}.{'svg' if drawn else 'png'}"
         (PAGES / file).write_bytes(content)
         return f"![The result of the cell]({file})"
     text = output.get("text") or data.get("text/plain", "")

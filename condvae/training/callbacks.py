@@ -7,10 +7,12 @@ from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 
 from condvae.config import Config
 from condvae.errors import RunError
 from condvae.files import write_text
+from condvae.progress import in_notebook
 from condvae.run import Run
 
 MONITORED = "val_bound"  # the bound of the validation images, with the KL term at its full weight
@@ -72,17 +74,25 @@ class BestCheckpoint(ModelCheckpoint):
         super().load_state_dict({**state_dict, **moved, "best_k_models": best} if best else state_dict)
 
 
+def shown_keys(module: Any, found: Mapping[str, Any]) -> list[str]:
+    """The keys of the measured figures that progress shows. The bound is left out if the model has none."""
+    return [key for key in SHOWN if key in found and (key != MONITORED or module.model.has_bound)]
+
+
 def shown_figures(module: Any, found: Mapping[str, Any]) -> dict[str, str]:
-    """The measured figures that progress shows, by their titles. The bound is left out if the model has none."""
-    keys = [key for key in SHOWN if key in found and (key != MONITORED or module.model.has_bound)]
-    return {SHOWN[key]: f"{float(found[key]):{FORMATS.get(key, '.4f')}}" for key in keys}
+    """The measured figures that progress shows, by their titles."""
+    return {SHOWN[key]: f"{float(found[key]):{FORMATS.get(key, '.4f')}}" for key in shown_keys(module, found)}
 
 
 class ProgressBar(TQDMProgressBar):
-    """Lightning's progress bar for a terminal, with the images per second."""
+    """Lightning's progress bar for a terminal or a notebook, with the images per second."""
 
     def __init__(self) -> None:
         super().__init__(refresh_rate=REFRESH_RATE)
+
+    def init_validation_tqdm(self) -> Any:
+        """The bar of validation. Without one in a notebook, whose cells cannot draw one bar above another as text."""
+        return Tqdm(disable=True) if in_notebook() else super().init_validation_tqdm()
 
     def get_metrics(self, trainer: pl.Trainer, module: Any) -> dict[str, Any]:
         measured = super().get_metrics(trainer, module)
@@ -91,7 +101,7 @@ class ProgressBar(TQDMProgressBar):
 
 
 class ProgressLines(pl.Callback):
-    """One line for each epoch, if the output is not a terminal. For many epochs, a line for several of them."""
+    """One line for each epoch where no bar can be drawn. For many epochs, a line for several of them."""
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
         every = -(-max(1, trainer.max_epochs or 1) // LINES)

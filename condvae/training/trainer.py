@@ -23,6 +23,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from condvae.config import TRAINER, Config, require
 from condvae.errors import CondvaeError, ConfigError
 from condvae.model.devices import has_bf16
+from condvae.progress import in_notebook
 from condvae.run import Run
 from condvae.training.callbacks import (
     MONITORED,
@@ -34,6 +35,7 @@ from condvae.training.callbacks import (
 )
 from condvae.training.checkpoints import SafeCheckpointIO
 from condvae.training.logs import CsvLog
+from condvae.training.notebook import Curves
 
 # Options that cannot be set, because the run folder decides them.
 OWN_OPTIONS = {"default_root_dir"}
@@ -65,16 +67,20 @@ def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     options = _instantiated(config.trainer)
     shows_progress = options["enable_progress_bar"] is not False
+    has_bar = shows_progress and (sys.stdout.isatty() or in_notebook())
+    kept = [row for row in run.history() if row["step"] < checkpoint["global_step"]] if checkpoint else []
     callbacks = _callbacks(config, run, options)
     if shows_progress:
-        callbacks.append(ProgressBar() if sys.stdout.isatty() else ProgressLines())
+        callbacks.append(ProgressBar() if has_bar else ProgressLines())
+    if shows_progress and in_notebook():
+        callbacks.append(Curves(kept))
     if options["enable_checkpointing"] is not False:
         options["plugins"] = [*(options["plugins"] or []), SafeCheckpointIO()]
     options |= {
         "callbacks": callbacks,
-        "logger": _loggers(options["logger"], run, checkpoint),
+        "logger": _loggers(options["logger"], run, kept),
         "precision": _precision(config, options),
-        "enable_progress_bar": shows_progress and sys.stdout.isatty(),
+        "enable_progress_bar": has_bar,
         "num_sanity_val_steps": options["num_sanity_val_steps"] or False,
         "enable_model_summary": options["enable_model_summary"] or False,
     }
@@ -164,15 +170,14 @@ def _callbacks(config: Config, run: Run, options: Mapping[str, Any]) -> list[pl.
     return callbacks
 
 
-def _loggers(chosen: Any, run: Run, checkpoint: Mapping[str, Any]) -> list[Logger]:
+def _loggers(chosen: Any, run: Run, kept: list[dict[str, float]]) -> list[Logger]:
     """metrics.csv, which every run has, and the loggers that the option `logger` asks for.
 
     Args:
         chosen: the option. None and True mean TensorBoard if it is installed, False means no other log.
         run: the run folder.
-        checkpoint: the checkpoint that training continues from. Rows that are later than it are dropped.
+        kept: the rows of metrics.csv up to the checkpoint that training continues from.
     """
-    kept = [row for row in run.history() if row["step"] < checkpoint["global_step"]] if checkpoint else []
     loggers: list[Logger] = [CsvLog(run, kept)]
     if chosen in (None, True):
         has_tensorboard = find_spec("tensorboard") is not None

@@ -23,8 +23,8 @@ def test_a_page_has_the_texts_and_the_code_of_its_source(path: Path) -> None:
 
 def test_pictures_are_those_of_the_pages() -> None:
     pages = "".join(path.read_text("utf-8") for path in (ROOT / PAGES).glob("*.md"))
-    pictures = {path.name for path in (ROOT / PAGES).glob("*.png")}
-    assert pictures == set(re.findall(r"\]\(([\w-]+\.png)\)", pages))
+    pictures = {path.name for path in (ROOT / PAGES).glob("*.*g")}
+    assert pictures == set(re.findall(r"\]\(([\w-]+\.(?:png|svg))\)", pages))
     assert len(pictures) > 3
 
 
