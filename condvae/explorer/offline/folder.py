@@ -20,6 +20,7 @@ from condvae.inference.drawing import Drawing
 from condvae.run import Run, name_of
 
 MARK = "<!-- a page without a server has more here -->"  # in static/index.html
+CARD = ("ort.jspi.bundle.min.mjs", "jspi.wasm.packed")  # what only browsers with a graphics card load
 ICONS = (192, 512)  # pixels, that a browser needs to install the page
 
 
@@ -76,8 +77,10 @@ def write_page(session: RunSession, folder: Path) -> None:
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     digest = sha256(b"".join((folder / name).read_bytes() for name in files)).hexdigest()[:16]
     worker = (STATIC / "offline" / "sw.js").read_text("utf-8")
-    constants = f"const VERSION = {json.dumps(digest)};\nconst FILES = {json.dumps(['./', *files])};\n"
-    (folder / "sw.js").write_text(constants + worker, "utf-8")
+    later = [name for name in files if Path(name).name in CARD]
+    constants = {"VERSION": digest, "FILES": ["./", *(name for name in files if name not in later)], "LATER": later}
+    lines = [f"const {name} = {json.dumps(value)};\n" for name, value in constants.items()]
+    (folder / "sw.js").write_text("".join(lines) + worker, "utf-8")
 
 
 def _icon(session: RunSession, folder: Path, side: int) -> dict[str, Any]:

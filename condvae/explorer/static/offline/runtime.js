@@ -1,25 +1,35 @@
 // The graphs of the model in onnxruntime-web. The file of its program is compressed, so that any static server will do.
 
-import { InferenceSession, Tensor, env } from "./vendor/ort.wasm.bundle.min.mjs";
-
-let program = null; // the compiled runtime, which the first session waits for
+export const WASM = "wasm", WEBGPU = "jspi"; // the builds of onnxruntime-web: for the processor, and for the graphics card
+const PROVIDERS = { [WASM]: "wasm", [WEBGPU]: "webgpu" };
+const builds = {}; // that are loaded
 
 /** A function that runs a graph: inputs by name, { type, data, dims }, to outputs by name. It loads when first used. */
-export function graph(address) {
+export function graph(address, build = WASM) {
   let session = null;
   return async (inputs) => {
-    session ??= opened(address);
-    const found = await session;
+    session ??= opened(address, build);
+    const [found, { Tensor }] = await Promise.all([session, builds[build]]);
     const tensors = Object.entries(inputs).map(([name, { type, data, dims }]) => [name, new Tensor(type, data, dims)]);
     return found.run(Object.fromEntries(tensors));
   };
 }
 
-async function opened(address) {
-  program ??= unpacked(new URL("./vendor/ort-wasm-simd-threaded.wasm.packed", import.meta.url));
-  env.wasm.wasmBinary = await program;
-  env.wasm.numThreads = 1; // more need headers that a static server does not send
-  return InferenceSession.create(new Uint8Array(await (await loaded(address)).arrayBuffer()));
+async function opened(address, build) {
+  builds[build] ??= started(build);
+  const [{ InferenceSession }, file] = await Promise.all([builds[build], loaded(address)]);
+  return InferenceSession.create(new Uint8Array(await file.arrayBuffer()), { executionProviders: [PROVIDERS[build]], logSeverityLevel: 3 });
+}
+
+/** A build of onnxruntime-web that is ready. */
+async function started(build) {
+  const [ort, program] = await Promise.all([
+    import(`./vendor/ort.${build}.bundle.min.mjs`),
+    unpacked(new URL(`./vendor/${build}.wasm.packed`, import.meta.url)),
+  ]);
+  ort.env.wasm.wasmBinary = program;
+  ort.env.wasm.numThreads = 1; // more need headers that a static server does not send
+  return ort;
 }
 
 /** The content of a file that gzip compressed. */

@@ -1,6 +1,7 @@
 // The way to the model of a page without a server: the same questions as in ../wire.js, answered by a worker.
 
-const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+const asking = new URLSearchParams(location.search).get("engine"); // the engine that the address of the page asks for
+const worker = new Worker(new URL(`./worker.js${asking ? `?engine=${asking}` : ""}`, import.meta.url), { type: "module" });
 const waiting = new Map();
 let asked = 0;
 
@@ -28,6 +29,7 @@ export const plane = (name = "") => ask("plane", name);
 export const grid = (name) => ask("grid", name);
 export const evidence = () => ask("evidence");
 export const overlay = (wanted) => ask("overlay", wanted);
+export const engine = () => ask("engine"); // "wasm" or "webgpu"
 export const decode = (wanted) => ask("decode", wanted);
 export const draw = (wanted) => ask("draw", wanted);
 export const restyle = (wanted) => ask("restyle", wanted);

@@ -2,6 +2,7 @@
 
 import { filled } from "../conditions.js";
 import { Codes } from "./codes.js";
+import { fastest } from "./engines.js";
 import { gif } from "./gif.js";
 import { Model } from "./model.js";
 import { open, prepare } from "./prepare.js";
@@ -9,8 +10,10 @@ import { normals, uniforms } from "./random.js";
 import { graph, loaded } from "./runtime.js";
 
 const FOLDER = new URL("../../model/", import.meta.url);
-const GRAPHS = ["condition", "decode", "encode", "vectors", "classify", "measure"];
-const graphs = Object.fromEntries(GRAPHS.map((name) => [name, graph(new URL(`${name}.onnx`, FOLDER))]));
+const GRAPHS = ["condition", "encode", "vectors", "classify", "measure"];
+const address = (name) => new URL(`${name}.onnx`, FOLDER);
+const decoder = fastest(address("decode"), new URLSearchParams(location.search).get("engine"));
+const graphs = { decode: decoder, ...Object.fromEntries(GRAPHS.map((name) => [name, graph(address(name))])) };
 const content = once(async () => (await file("page.json")).json());
 const model = once(async () => new Model((await content()).model, graphs));
 const codes = once(async () => new Codes((await content()).codes, await (await file("codes.bin")).arrayBuffer()));
@@ -21,6 +24,7 @@ const questions = {
   evidence: async () => (await content()).evidence,
   grid: async (name) => (await content()).grids[name],
   plane: async (name) => (await codes()).plane(name),
+  engine: () => decoder.engine,
   overlay, decode, draw, restyle, interpolate,
   film: async (_, wanted) => gif(await interpolate(wanted), wanted.rate, (await content()).model.enlarged),
 };
