@@ -3,6 +3,7 @@
 Lighthouse slows the page down for its form factor "mobile": a phone with a slow connection, simulated.
 """
 
+import gzip
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 
 from benchmarks.explorer import FLAGS, chromium, hosted
 from benchmarks.harness import arguments, publish, spread
-from condvae.explorer.offline.folder import export_page
+from condvae.explorer.offline.folder import CARD, export_page
 from condvae.run import PRETRAINED
 
 PACKAGE = "lighthouse@12.8.2"
@@ -47,15 +48,35 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     options = arguments(__doc__, argv, segments=5)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with hosted(export_page(PRETRAINED, folder / "page")) as address:
+        page = export_page(PRETRAINED, folder / "page")
+        with hosted(page) as address:
             rounds = [
                 {form: judged(address, more, folder) for form, more in FORMS.items()} for _ in range(options.segments)
             ]
+        sizes = sizes_of(page)
     rows = [
         {"form factor": form, **{key: str(spread([one[form][key] for one in rounds])) for key in rounds[0][form]}}
         for form in FORMS
     ]
-    return publish("lighthouse", options.out, {"The page without a server": rows}, rounds=rounds)
+    tables = {"The page without a server": rows, "Its files": sizes}
+    return publish("lighthouse", options.out, tables, rounds=rounds)
+
+
+def sizes_of(page: Path) -> list[dict[str, str]]:
+    """The size of the files of a page on disk, and as a server with gzip sends them, in MB."""
+    every = {path: path.read_bytes() for path in page.rglob("*") if path.is_file()}
+    parts = {
+        "all that is kept for use without a network": [one for path, one in every.items() if path.name not in CARD],
+        "more where there is a graphics card": [one for path, one in every.items() if path.name in CARD],
+    }
+    return [
+        {
+            "files": name,
+            "MB": f"{sum(map(len, contents)) / 1e6:.1f}",
+            "with gzip, MB": f"{sum(len(gzip.compress(one)) for one in contents) / 1e6:.1f}",
+        }
+        for name, contents in parts.items()
+    ]
 
 
 if __name__ == "__main__":
