@@ -98,6 +98,9 @@ def test_the_code_of_a_view_draws_what_the_page_shows(
 ) -> None:
     session, page = view_page
     visited(page, view, session)
+    if view == "evidence" and not page.locator(at(view, ".actions")).count():
+        assert session.study.given_data is not None, "the server has no training images of a run whose data was given"
+        return
     code = code_of(page, view)
     uses_public_names_only(code)
     shown = [
@@ -122,8 +125,6 @@ def test_the_code_of_a_view_draws_what_the_page_shows(
     if view == "animate":
         with Image.open("animation.gif") as film:
             assert film.n_frames == states(session)[view].steps + 1 == len(images)
-    elif view == "evidence" and len(shown) == 1:  # the page has no training images of a run whose data was given
-        assert np.abs(images[0].transpose(1, 2, 0) - shown[0].astype(int)).max() <= LARGEST_ROUNDING
     else:
         assert len(images) == len(shown) > 1
         for image, canvas in zip(images, shown, strict=True):

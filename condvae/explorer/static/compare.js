@@ -51,7 +51,7 @@ export async function mount(root, model, t, loaded) {
     h("div", { className: "row" }, labelChoice(model, t, "label"), labelChoice(model, t, "other")),
     attributeControls(model, t),
     h("div", { className: "row" }, field(t("vectors"), preset), known ? button(t("experiment"), () => change(figure)) : null),
-    h("div", { className: "columns" }, panels.map(({ title, box }) => h("section", {}, title, box))),
+    h("div", { className: "columns three" }, panels.map(({ title, box }) => h("section", {}, title, box))),
     message,
     actions("compare", model, t, {
       panels: () => panels.map(({ box, title }) => ({ title: title.textContent, columns: Number(box.style.getPropertyValue("--columns")), side: 56, tiles: [...box.children].map((canvas) => ({ canvas })) })),

@@ -5,7 +5,7 @@ import { labelOf } from "./conditions.js";
 import { conditions, labelChoice } from "./controls.js";
 import { fill, h } from "./dom.js";
 import { newest } from "./newest.js";
-import { paint, row } from "./paint.js";
+import { blank, paint, row } from "./paint.js";
 import { generate, literal } from "./python.js";
 import { current, watchOpen } from "./state.js";
 import { decode, evidence, nearest as neighbours, plane } from "./wire.js";
@@ -21,7 +21,6 @@ export const texts = {
     "generated": "Generated image",
     "neighbour": "Training image, label {0}, distance {1}",
     "distance": "Distances (root mean square difference of pixels in [0, 1]): {0}",
-    "no-data": "The training images are not available.",
     "claims": "Claims of the experiment",
     "evaluation": "Evaluation",
     "not-evaluated": "This run has not been evaluated yet. Run: condvae evaluate",
@@ -39,7 +38,6 @@ export const texts = {
     "generated": "생성된 이미지",
     "neighbour": "학습 이미지, 레이블 {0}, 거리 {1}",
     "distance": "거리([0, 1] 픽셀 차이의 제곱평균제곱근): {0}",
-    "no-data": "학습 이미지가 없습니다.",
     "claims": "실험의 주장",
     "evaluation": "평가",
     "not-evaluated": "아직 평가하지 않은 모델입니다. condvae evaluate를 실행하세요.",
@@ -52,30 +50,25 @@ export const texts = {
 };
 
 export async function mount(root, model, t, loaded) {
-  const image = h("canvas", { role: "img", "aria-label": t("generated") });
-  const nearest = h("div", { className: "strip" });
-  const message = h("p", { role: "status" });
   const { figures, claims, settings } = await evidence();
   const known = model.has_neighbours && (await plane()).of_data;
   fill(root,
-    h("p", { className: "how" }, t("evidence-how")),
-    h("h2", {}, t("nearest")), h("p", {}, t("nearest-how")), labelChoice(model, t), h("div", { className: "beside" }, image, nearest), message,
-    actions("evidence", model, t, {
-      panels: () => [{ columns: 3, tiles: [{ canvas: image, title: t("generated") }, ...[...nearest.children].map((canvas) => ({ canvas, title: canvas.title }))] }],
-      code: (state) => codeOf(model, state),
-    }),
+    h("p", { className: "how" }, t("evidence-how")), known ? nearestImages(model, t, loaded) : null,
     claims.length ? h("h2", {}, t("claims")) : null,
     h("ol", {}, claims.map((one) => h("li", {}, `${one.statement} `, h("strong", {}, one.verdict)))),
     h("h2", {}, t("evaluation")), figures.length ? table(figures, t) : h("p", {}, t("not-evaluated")),
     h("h2", {}, t("settings")), h("pre", { className: "code", tabIndex: 0 }, JSON.stringify(settings, null, 2)),
   );
+  if (!known) loaded(current());
+}
+
+/** A generated image beside the training images that are nearest to it. */
+function nearestImages(model, t, loaded) {
+  const image = blank(model, { role: "img", "aria-label": t("generated") });
+  const nearest = h("div", { className: "strip" });
+  const message = h("p", { role: "status" });
   const look = newest(async (state) => {
     paint(image, await decode({ ...conditions(model, state), z: state.z }));
-    if (!known) {
-      message.textContent = t("no-data");
-      loaded(state);
-      return;
-    }
     const answer = await neighbours({ ...conditions(model, state), z: state.z });
     const distances = answer.distances.map((value) => value.toFixed(3));
     row(nearest, answer, answer.labels.map((name, index) => t("neighbour", name, distances[index])));
@@ -88,6 +81,12 @@ export async function mount(root, model, t, loaded) {
   let waiting = 0;
   watchOpen("evidence", (state) => { clearTimeout(waiting); waiting = setTimeout(() => look(state), REST); });
   look(current());
+  return h("section", {},
+    h("h2", {}, t("nearest")), h("p", {}, t("nearest-how")), labelChoice(model, t), h("div", { className: "beside" }, image, nearest), message,
+    actions("evidence", model, t, {
+      panels: () => [{ columns: 3, tiles: [{ canvas: image, title: t("generated") }, ...[...nearest.children].map((canvas) => ({ canvas, title: canvas.title }))] }],
+      code: (state) => codeOf(model, state),
+    }));
 }
 
 function codeOf(model, state) {
