@@ -106,7 +106,11 @@ def repository_of(name: str) -> str:
         ConfigError: the name has another form, or names a revision.
     """
     name = name.removeprefix("hf://")
-    if parse(f"hf://{name}").revision:
+    try:
+        address = parse(f"hf://{name}")
+    except ConfigError as error:
+        raise ConfigError(f"'{name}' cannot be the name of a repository on the Hub. Push to USER/NAME.") from error
+    if address.revision:
         raise ConfigError(f"'{name}' names a revision. Push to USER/NAME.")
     return name
 

@@ -157,6 +157,9 @@ def test_mistakes_are_explained(hub: Hub, monkeypatch: pytest.MonkeyPatch, comma
     with pytest.raises(RunError, match=r"There is no model me/none on the Hub, or you have no access"):
         condvae.load("hf://me/none")
     assert "names a revision" in command.fails("push", "pretrained", "me/digits@main")
+    assert "'digits' cannot be the name of a repository on the Hub. Push to USER/NAME" in command.fails(
+        "push", "pretrained", "digits"
+    )
     assert "Download it, with its cvae.ckpt" in command.fails("train", "--resume", f"hf://{NAME}")
     assert "is not finished" in command.fails("push", unfinished(), NAME)
     assert "has no checkpoint cvae.ckpt" in command.fails("push", "pretrained", NAME, "--checkpoint")
