@@ -81,7 +81,9 @@ def test_a_mistake_in_the_name_of_a_figure_copies_nothing(tmp_path: Path, comman
 
 def test_explore_opens_the_model_that_ships_if_no_run_is_named(command: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     served = []
-    monkeypatch.setattr("condvae.explorer.server.serve", lambda session, *_: served.append((session.study.run.path, session.name)))
+    monkeypatch.setattr(
+        "condvae.explorer.server.serve", lambda session, *_: served.append((session.study.run.path, session.name))
+    )
     command("explore", "--port", free_port())
     assert served == [(SHIPPED, "pretrained")]
 
