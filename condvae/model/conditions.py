@@ -10,6 +10,7 @@ from typing import SupportsIndex
 import torch
 from torch import Tensor, nn
 
+from condvae.model.shares import for_rows
 from condvae.schema import Attribute, Schema, Variables
 
 
@@ -54,9 +55,10 @@ class Conditions(nn.Module):
             return torch.zeros(given.shape[0], 0, device=given.device)
         rows = given.view(given.shape[0], -1)  # an export would take len(given) for a constant
         if self.training and self.dropout:
-            hidden = torch.rand(len(rows), 1, device=rows.device) < self.dropout
+            hidden = for_rows(len(rows), lambda count: torch.rand(count, 1, device=rows.device)) < self.dropout
             if len(self.variables) > 1:
-                hidden = hidden | (torch.rand(rows.shape, device=rows.device) < self.dropout)
+                each = for_rows(len(rows), lambda count: torch.rand(count, rows.shape[1], device=rows.device))
+                hidden = hidden | (each < self.dropout)
             rows = rows.float().masked_fill(hidden, torch.nan)
         columns = zip(self.variables, rows.unbind(1), strict=True)
         return torch.cat([_vector(variable, column) for variable, column in columns], 1)

@@ -23,6 +23,7 @@ from condvae.model.likelihoods import LIKELIHOODS
 from condvae.model.networks import ACTIVATIONS, NETWORKS, NORMS
 from condvae.model.posteriors import POSTERIORS
 from condvae.model.priors import PRIORS
+from condvae.model.shares import in_place, mean_of_batch, own_of
 from condvae.model.summary import html_of, text_of
 from condvae.schema import Schema, Variables
 
@@ -110,7 +111,7 @@ class CVAE(nn.Module):
 
         Otherwise images are unchanged.
         """
-        return torch.bernoulli(x) if self.likelihood.binary else x
+        return own_of(torch.bernoulli(in_place(x))) if self.likelihood.binary else x
 
     def elbo(self, x: Tensor, given: Tensor, beta: float = 1.0, free_bits: float = 0.0, samples: int = 1) -> Bound:
         """The evidence lower bound.
@@ -143,7 +144,7 @@ class CVAE(nn.Module):
         value = reconstruction - beta * parts.sum(1)
         if free_bits:
             floor = free_bits * z.shape[1] / parts.shape[1]
-            value = value - beta * (floor - parts.mean(0)).clamp(min=0).sum()
+            value = value - beta * (floor - mean_of_batch(parts)).clamp(min=0).sum()
         return Bound(value, reconstruction, parts.sum(1))
 
     def sampled(self, x: Tensor, given: Tensor, samples: int) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,8 @@ from torch import Size, Tensor
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 from torch.nn.functional import softplus
 
+from condvae.model.shares import for_rows
+
 LOG_VARIANCE = (-20.0, 10.0)
 Shape = Size | list[int] | tuple[int, ...]
 
@@ -18,7 +20,17 @@ def gaussian(mean: Tensor, log_variance: Tensor) -> Distribution:
     The log-variance passes a soft clamp to LOG_VARIANCE.
     """
     scale = (0.5 * soft_clamp(log_variance.float(), *LOG_VARIANCE)).exp()
-    return Independent(Normal(mean.float(), scale, validate_args=False), 1, validate_args=False)
+    return Independent(RowNormal(mean.float(), scale, validate_args=False), 1, validate_args=False)
+
+
+class RowNormal(Normal):
+    """Gaussians over (B, Z), whose samples belong to their rows (see `condvae.model.shares`)."""
+
+    def rsample(self, sample_shape: Shape = ()) -> Tensor:
+        shape = self._extended_shape(Size(sample_shape))
+        device, width = self.loc.device, shape[-1]
+        noise = for_rows(shape[:-1].numel(), lambda rows: torch.randn(rows, width, device=device))
+        return self.loc + noise.view(shape) * self.scale
 
 
 def soft_clamp(values: Tensor, low: float, high: float) -> Tensor:

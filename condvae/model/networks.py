@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from condvae.config import ModelConfig
+from condvae.model.shares import for_rows, is_shared
 
 Layer = Callable[[int], nn.Module]
 
@@ -55,12 +56,17 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or not self.p:
             return x
-        if x.device.type != "cpu":
+        if x.device.type != "cpu" and not is_shared():
             return nn.functional.dropout(x, self.p)
-        words = torch.empty(-(-x.numel() * self.bits // 64), dtype=torch.int64).random_(-(2**63), None)
-        draws = words.view(self.dtype)[: x.numel()].view(x.shape)
+        draws = for_rows(len(x), lambda rows: self._draws(x.shape[1:], rows, x.device))
         dropped = min(round(self.p * 2**self.bits), 2**self.bits - 1)  # of the 2^bits values that a draw has
         return x * (draws >= dropped - 2 ** (self.bits - 1)).to(x.dtype).div_(1 - self.p)
+
+    def _draws(self, shape: torch.Size, rows: int, device: torch.device) -> Tensor:
+        """Random whole numbers, (rows, *shape)."""
+        count = rows * shape.numel()
+        words = torch.empty(-(-count * self.bits // 64), dtype=torch.int64, device=device).random_(-(2**63), None)
+        return words.view(self.dtype)[:count].view(rows, *shape)
 
 
 def mlp(widths: Sequence[int], config: ModelConfig) -> nn.Sequential:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from condvae.config import TrainingConfig
 from condvae.images import warped
+from condvae.model.shares import for_rows
 
 
 def augmented(images: Tensor, settings: TrainingConfig) -> Tensor:
@@ -20,7 +21,7 @@ def augmented(images: Tensor, settings: TrainingConfig) -> Tensor:
     """
     count, device = len(images), images.device
     if settings.flip:
-        mirrored = torch.rand(count, 1, 1, 1, device=device) < settings.flip
+        mirrored = for_rows(count, lambda rows: torch.rand(rows, 1, 1, 1, device=device)) < settings.flip
         images = torch.where(mirrored, images.flip(-1), images)
     if not settings.shift and not settings.rotate:
         return images
@@ -33,4 +34,5 @@ def augmented(images: Tensor, settings: TrainingConfig) -> Tensor:
 
 def _symmetric(rows: int, count: int, device: torch.device) -> Tensor:
     """Uniform random numbers from -1 to 1, (rows, count)."""
-    return 2 * torch.rand(rows, count, device=device) - 1
+    drawn = for_rows(rows * count, lambda every: torch.rand(every, device=device))
+    return 2 * drawn.view(rows, count) - 1

@@ -1,8 +1,10 @@
 """The batches, the loss, and what is logged.
 
-The random numbers of an epoch (the order of the images, augmentation, dropout, sampling) depend only on the seed, the
-number of the epoch and the number of the process. Weights, optimiser, schedule and counters are in the checkpoint. On a
-CPU, a run that was interrupted and resumed therefore ends with the same weights as one that was not.
+The random numbers of an epoch (the order of the images, augmentation, dropout, sampling) depend only on the seed and
+the number of the epoch. Weights, optimiser, schedule and counters are in the checkpoint. On a CPU, a run that was
+interrupted and resumed therefore ends with the same weights as one that was not.
+
+Several processes share each batch, and take the same steps as one process, within rounding (`condvae.model.shares`).
 """
 
 import time
@@ -25,12 +27,13 @@ from condvae.errors import ConfigError, TrainingError
 from condvae.images import unit
 from condvae.model.cvae import CVAE
 from condvae.model.distributions import squared_error
+from condvae.model.shares import Share, first_of_batch, mean_for_processes, sharing
 from condvae.seeds import derived_seed, seeded
 from condvae.training.augmentation import augmented
 from condvae.training.callbacks import ends_here
 from condvae.training.optimizers import OPTIMIZERS, SCHEDULES
-from condvae.training.sampling import ShuffledBatches
-from condvae.training.styles import style_disagreement
+from condvae.training.sampling import ShuffledBatches, shared
+from condvae.training.styles import POINTS, style_disagreement
 
 Batch = Sequence[Tensor]  # images uint8 (B, C, H, W), and conditions (B, D)
 
@@ -64,7 +67,7 @@ class CVAEModule(pl.LightningModule):
     @property
     def images_per_second(self) -> float:
         """Images seen by all processes together, per second of training."""
-        batches = self.trainer.global_step * self.trainer.accumulate_grad_batches * self.trainer.world_size
+        batches = self.trainer.global_step * self.trainer.accumulate_grad_batches
         return batches * self.config.training.batch_size / self.seconds
 
     def train_dataloader(self) -> DataLoader[Any]:
@@ -72,12 +75,14 @@ class CVAEModule(pl.LightningModule):
         device, batches = self.trainer.strategy.root_device, self._batches(self.data.train, self.data.unlabelled)
         labels = _labels(self.data.train, len(batches))
         size, seed, balance = settings.batch_size, settings.seed, settings.balance
-        return _loader(batches, ShuffledBatches(len(batches), size, seed, batches.device, balance, labels), device)
+        place = self.global_rank, self.trainer.world_size
+        order = ShuffledBatches(len(batches), size, seed, batches.device, balance, labels, *place)
+        return _loader(batches, order, device)
 
     def val_dataloader(self) -> DataLoader[Any]:
         device, batches = self.trainer.strategy.root_device, self._batches(self.data.validation or self.data.test)
-        size = max(1, EVALUATION_BATCH // self.config.training.samples)
-        return _loader(batches, torch.arange(len(batches), device=batches.device).split(size), device)
+        every = torch.arange(len(batches), device=batches.device).split(self._measured_at_once)
+        return _loader(batches, list(shared(every, self.global_rank, self.trainer.world_size)), device)
 
     def configure_optimizers(self) -> Any:
         settings = self.config.training
@@ -93,18 +98,22 @@ class CVAEModule(pl.LightningModule):
         self.started, self.has_begun = time.perf_counter(), True
 
     def on_train_epoch_start(self) -> None:
-        torch.manual_seed(derived_seed(self.config.training.seed, self.current_epoch, 1 + self.global_rank))
+        torch.manual_seed(derived_seed(self.config.training.seed, self.current_epoch, 1))
         self.loss_sum, self.images = torch.zeros(()), 0
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         images, given = batch
         settings = self.config.training
-        x = self.model.observe(augmented(unit(images), settings))
-        loss = -self.model.elbo(x, given, self._beta(index), settings.free_bits, settings.samples).value.mean()
-        if settings.shared_style:
-            loss = loss + settings.shared_style * style_disagreement(self.model, x, given)
-        self.loss_sum = self.loss_sum + loss.detach() * len(images)
-        self.images += len(images)
+        total = min(settings.batch_size, self._training_images - index * settings.batch_size)
+        with sharing(self._share(total)):
+            x = self.model.observe(augmented(unit(images), settings))
+            value = self.model.elbo(x, given, self._beta(index), settings.free_bits, settings.samples).value
+            loss = -mean_for_processes(value, self.trainer.world_size)
+            first = [first_of_batch(one, POINTS) for one in (x, given)] if settings.shared_style else []
+        if first:  # every process computes this term from the same images
+            loss = loss + settings.shared_style * style_disagreement(self.model, *first)
+        self.loss_sum = self.loss_sum + loss.detach() * total
+        self.images += total
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if every and (self.global_step + 1) % every == 0:
             self.mean_loss()
@@ -128,14 +137,16 @@ class CVAEModule(pl.LightningModule):
 
     def validation_step(self, batch: Batch, index: int) -> None:
         images, given = unit(batch[0]), batch[1]
+        processes, size = self.trainer.world_size, self._measured_at_once
+        total = min(size, len(self.data.validation or self.data.test) - index * size)
         reconstruction = self.model.decode(self.model.encode(images, given).mean, given).mean
-        measured = {"test_mse": squared_error(images, reconstruction).mean()}
-        if self.data.validation:
-            with seeded(index):  # the same binarised images and the same noise in each epoch
+        with sharing(self._share(total)), seeded(index):  # the same binarised images and the same noise in each epoch
+            measured = {"test_mse": mean_for_processes(squared_error(images, reconstruction), processes)}
+            if self.data.validation:
                 x, beta = self.model.observe(images), float(self.model.has_bound)
-                bound = self.model.elbo(x, given, beta, samples=self.config.training.samples).value.mean()
-            measured = {"val_bound": bound, "val_mse": measured["test_mse"]}
-        self.log_dict(measured, prog_bar=True, batch_size=len(images), sync_dist=True)
+                bound = self.model.elbo(x, given, beta, samples=self.config.training.samples).value
+                measured = {"val_bound": mean_for_processes(bound, processes), "val_mse": measured["test_mse"]}
+        self.log_dict(measured, prog_bar=True, batch_size=total, sync_dist=True)
 
     def on_train_epoch_end(self) -> None:
         if ends_here(self.trainer, self.config.training.checkpoint_every):  # thousands of short epochs need no row each
@@ -154,6 +165,20 @@ class CVAEModule(pl.LightningModule):
                     f"The schedule {schedule} of this run is planned for {planned} steps, and {steps} steps are asked "
                     "for. Resume the run without changing its number of steps, or train a new run with more steps."
                 )
+
+    def _share(self, total: int) -> Share | None:
+        """The share that this process has of a batch. None if it is the only process."""
+        processes = self.trainer.world_size
+        return None if processes == 1 else Share.of(total, self.global_rank, processes)
+
+    @property
+    def _training_images(self) -> int:
+        unlabelled = self.data.unlabelled
+        return len(self.data.train) + (0 if unlabelled is None else len(unlabelled))
+
+    @property
+    def _measured_at_once(self) -> int:
+        return max(1, EVALUATION_BATCH // self.config.training.samples)
 
     def _batches(self, part: LabelledImages, unlabelled: Images | None = None) -> Batches:
         # self.device is still the CPU when a resumed run makes its batches

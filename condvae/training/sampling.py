@@ -1,6 +1,6 @@
 """Which images are in each batch of an epoch. Seed and epoch decide it, the same on every device."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from condvae.model.shares import Share
 from condvae.seeds import derived_seed
 
 
@@ -21,6 +22,8 @@ class ShuffledBatches(Sampler[Tensor]):
         device: where the indices are.
         balance: how alike the frequencies of the classes become, from 0 (each image is drawn once) to 1 (all the same).
         labels: the label of each image, int64 (count,), for a balance above 0.
+        rank: the number of this process.
+        processes: the number of processes, which share each batch.
     """
 
     def __init__(
@@ -31,7 +34,10 @@ class ShuffledBatches(Sampler[Tensor]):
         device: torch.device,
         balance: float = 0.0,
         labels: NDArray[np.int64] | None = None,
+        rank: int = 0,
+        processes: int = 1,
     ) -> None:
+        self.rank, self.processes = rank, processes
         self.count, self.batch_size, self.seed, self.device, self.epoch = count, batch_size, seed, device, 0
         self.labels = torch.from_numpy(labels) if balance and labels is not None else None
         self.draws = balanced_draws(self.labels, balance) if self.labels is not None else None
@@ -46,10 +52,17 @@ class ShuffledBatches(Sampler[Tensor]):
         if self.labels is not None and self.draws is not None:
             order = order[self.labels[order].argsort(stable=True)]
             order = resampled(order, self.draws[order], generator)
-        yield from order.to(self.device).split(self.batch_size)
+        yield from shared(order.to(self.device).split(self.batch_size), self.rank, self.processes)
 
     def __len__(self) -> int:
         return -(-self.count // self.batch_size)
+
+
+def shared(batches: Sequence[Tensor], rank: int, processes: int) -> Iterator[Tensor]:
+    """The share of each batch that a process has (see `condvae.model.shares`)."""
+    for batch in batches:
+        share = Share.of(len(batch), rank, processes)
+        yield batch[share.start : share.stop]
 
 
 def balanced_draws(labels: Tensor, balance: float) -> Tensor:

@@ -24,7 +24,7 @@ def style_disagreement(model: CVAE, x: Tensor, given: Tensor) -> Tensor:
 
     Args:
         model: a model with the label among its conditions.
-        x: images as the likelihood sees them, float (B, C, H, W) in [0, 1].
+        x: images as the likelihood sees them, float (B, C, H, W) in [0, 1], of which the first POINTS are used.
         given: conditions of the images, (B, D) or (B,). Points are decoded with the attributes of the first image.
 
     Returns:

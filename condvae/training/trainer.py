@@ -81,6 +81,7 @@ def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.
         "logger": _loggers(options["logger"], run, kept),
         "precision": _precision(config, options),
         "enable_progress_bar": has_bar,
+        "use_distributed_sampler": False,  # processes share each batch, instead of having batches of their own
         "num_sanity_val_steps": options["num_sanity_val_steps"] or False,
         "enable_model_summary": options["enable_model_summary"] or False,
     }
