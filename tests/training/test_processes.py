@@ -133,6 +133,6 @@ def test_two_processes_take_the_steps_of_one(settings: list[object], tmp_path: P
             check=True, capture_output=True, env=environment,
         )  # fmt: skip
     one, two = (torch.cat([value.flatten() for value in weights(tmp_path / name).values()]) for name in ("1", "2"))
-    assert (one - two).norm() < 1e-5 * one.norm()
+    assert (one - two).norm() < 1e-4 * one.norm()
     for figure in ("val_bound", "val_mse", "train_loss_epoch"):
         assert logged(tmp_path / "1", figure) == pytest.approx(logged(tmp_path / "2", figure), rel=1e-5)
