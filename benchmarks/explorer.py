@@ -1,6 +1,7 @@
 """The explorer: from the pointer to new pixels in Chromium, from the command to a page, and many clients at once.
 
-The models have the architecture of their recipes and untrained weights, which does not change how long anything takes.
+The models have the architecture of their recipes and untrained weights, which does not change how long anything takes,
+and one is the model that ships with condvae.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ from condvae.explorer.offline.folder import export_page
 from condvae.model.cvae import CVAE
 from condvae.model.saving import save_model
 from condvae.recipe import load_recipe
-from condvae.run import Run
+from condvae.run import PRETRAINED, Run
 
 FLAGS = [
     "--no-sandbox",
@@ -47,6 +48,7 @@ WARM_UP = 30  # movements before the clock starts
 SLIDER = ".sliders input[type=range]"
 ONE, TEN = "one image", "with the strip of ten"
 SERVER, FOLDER = "server", "folder"  # the forms of the page
+MODELS = ("paper", "plane", "conv", PRETRAINED)
 # script in the page that finds the movement of the pointer that new pixels belong to, by the place on the plane
 WATCH = """async ([view, canvas]) => {
   const { MOVED, at, whole } = await import(new URL("explorer/map.js", document.baseURI));
@@ -182,9 +184,9 @@ def latency_rows(browser: Any, folder: Path, models: int, segments: int, moves: 
     found: dict[tuple[str, str, str], list[list[float]]] = {}
     with ExitStack() as servers:
         addresses = {}
-        for recipe in ("paper", "plane", "conv")[:models]:
-            run = write_run(recipe, folder)
-            exported = export_page(run, folder / f"{recipe}-page")
+        for recipe in MODELS[:models]:
+            run = None if recipe == PRETRAINED else write_run(recipe, folder)
+            exported = export_page(run or PRETRAINED, folder / f"{recipe}-page")
             addresses[recipe, SERVER] = servers.enter_context(served(run))[0]
             addresses[recipe, FOLDER] = servers.enter_context(hosted(exported))
         for _, ((recipe, form), address) in product(range(segments), addresses.items()):
@@ -273,7 +275,7 @@ def load_row(folder: Path, clients: int, seconds: int) -> dict[str, Any]:
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     from playwright.sync_api import sync_playwright
 
-    options = arguments(__doc__, argv, models=3, moves=150, segments=5, clients=50, seconds=60)
+    options = arguments(__doc__, argv, models=len(MODELS), moves=150, segments=5, clients=50, seconds=60)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with sync_playwright() as playwright:
