@@ -9,14 +9,13 @@ import numpy as np
 
 from condvae.data.prepare import Habits, open_picture, prepare
 from condvae.errors import InputError
-from condvae.explorer.limits import GRIDS, LIMITS
+from condvae.explorer.limits import LIMITS
 from condvae.explorer.options import Options
-from condvae.explorer.planes import plane_named
+from condvae.explorer.planes import Plane, grid_named, plane_named
 from condvae.explorer.schemas import Decode, Encode, Generate, Stop
 from condvae.explorer.session import Encoded, Floats, Images, Session
-from condvae.inference.exported import ExportedModel
+from condvae.inference.exported import ExportedModel, combined
 from condvae.inference.inputs import Label, Rows, as_conditions, as_vectors, with_changes
-from condvae.inference.places import GRID
 
 ABOUT = ("condvae_version", "license", "precision", "weights_sha256")  # what the page says of a file
 
@@ -38,29 +37,23 @@ class FileSession(Session):
 
     def begin(self) -> None:
         """Draw one image, so that the first request finds the graph ready."""
-        self.model.generate(
-            0 if self.model.named.classes else None, attributes=self.filled({}), z=np.zeros(self.model.config.latent)
-        )
+        label = 0 if self.model.named.classes else None
+        row = as_conditions(self.model, label, self.filled({}))
+        self.model.decoded(np.zeros((1, self.model.config.latent), np.float32), row)
 
     def decoded(self, wanted: Decode) -> tuple[Images, list[bool] | None]:
         rows = as_conditions(self.model, wanted.label, self.filled(wanted.attributes))
         vectors = as_vectors(self.model, wanted.z)
         self.allowed(max(len(rows), len(vectors)) if wanted.pair else len(rows) * len(vectors))
-        found = self.model.generate(
-            wanted.label, attributes=self.filled(wanted.attributes), z=wanted.z, pair=wanted.pair
-        )
-        return found, None
+        return self.model.decoded(*combined(rows, vectors, wanted.pair)), None
 
     def generated(self, wanted: Generate) -> tuple[Images, Floats]:
         if wanted.sample or wanted.prior not in self.priors:
             raise InputError("An exported model draws the mean of p(x|z,y), with z from the prior. Leave the rest out.")
-        attributes = self.filled(wanted.attributes)
-        count = self.allowed(len(as_conditions(self.model, wanted.label, attributes)) * wanted.count)
-        z = np.random.default_rng(wanted.seed).standard_normal((count, self.model.config.latent), dtype=np.float32)
-        labels = wanted.label
-        if isinstance(labels, list):
-            labels = [label for label in labels for _ in range(wanted.count)]
-        return self.model.generate(labels, attributes=attributes, z=z, pair=True), z
+        rows = as_conditions(self.model, wanted.label, self.filled(wanted.attributes))
+        size = self.allowed(len(rows) * wanted.count), self.model.config.latent
+        z = np.random.default_rng(wanted.seed).standard_normal(size, dtype=np.float32)
+        return self.model.decoded(z, rows.repeat(wanted.count, 0)), z
 
     def encoded(self, wanted: Encode) -> Encoded:
         """As in the base. The label is the one under which the model reconstructs the image best."""
@@ -87,28 +80,24 @@ class FileSession(Session):
         return self.model.interpolate(label, z, attributes=attributes, steps=steps)
 
     def plane(self, name: str) -> dict[str, Any]:
-        latent, classes = self.model.config.latent, self.model.named.classes
-        found = plane_named(name or ",".join(map(str, range(min(2, latent)))), self._draws)
+        classes = self.model.named.classes
         labels = (np.arange(LIMITS.points) % max(1, len(classes))).tolist()
-        dimensions = [{"number": number, "nats": 0.0, "active": True} for number in range(latent)]
+        dimensions = [{"number": one, "nats": 0.0, "active": True} for one in range(self.model.config.latent)]
         about = {"labels": labels, "classes": classes, "of_data": False, "dimensions": dimensions}
-        return {**found.on_page(), **about}
+        return {**self._plane(name).on_page(), **about}
 
     def grid(self, name: str) -> tuple[Floats, int]:
-        latent = self.model.config.latent
-        if name == "figure" and latent == 2:
-            return np.array(GRID, np.float32), 3
-        if name == "draws":
-            return self._draws[:9], 3
-        side = 3 if name == GRIDS[0] else 7
-        plane = plane_named(",".join(map(str, range(min(2, latent)))), self._draws)
-        return plane.grid(np.zeros(latent, np.float32), 2.0, side), side
+        return grid_named(name, self.model.config.latent, self._plane, lambda: self._draws[:9])
 
     @property
     def evidence(self) -> dict[str, Any]:
         about = {key: self.model.metadata.get(key, "") for key in ABOUT}
         settings = {"model": json.loads(self.model.metadata["config"]), "file": about}
         return {"figures": [], "claims": [], "settings": settings}
+
+    def _plane(self, name: str = "") -> Plane:
+        """A plane by its name. By default, that of the first two latent dimensions."""
+        return plane_named(name or ",".join(map(str, range(min(2, self.model.config.latent)))), self._draws)
 
     @cached_property
     def _draws(self) -> Rows:

@@ -1,6 +1,6 @@
 """The latent space of a model as a map: codes, planes through it, where the training data is, and heat maps."""
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -13,11 +13,10 @@ from condvae.data.attributes import MEASURES
 from condvae.errors import CondvaeError, InputError
 from condvae.evaluation.judge import has_judge
 from condvae.evaluation.study import Study
-from condvae.explorer.limits import GRIDS, LIMITS
-from condvae.explorer.planes import Plane, plane_named
+from condvae.explorer.limits import LIMITS
+from condvae.explorer.planes import Plane, grid_named, plane_named
 from condvae.inference.batched import decode, draw, encode_moments
 from condvae.inference.inputs import Attributes
-from condvae.inference.places import GRID
 from condvae.inference.tensors import as_conditions
 from condvae.model.distributions import divergence
 
@@ -129,15 +128,9 @@ class LatentMap:
         Raises:
             InputError: there is no such grid.
         """
-        if name not in GRIDS:
-            raise InputError(f"There is no grid '{name}'. Choose from: {', '.join(GRIDS)}.")
-        latent = self.model.config.latent
-        if name == "draws":
-            return draw(self.model, torch.empty(9, 0), 0), 3  # N(0, I) for all conditions
-        if name == "figure" and latent == 2:
-            return torch.tensor(GRID, dtype=torch.float32), 3
-        side = 3 if name == "figure" else 7
-        return torch.from_numpy(self.plane().grid(np.zeros(latent, np.float32), 2.0, side)), side
+        draws = partial(draw, self.model, torch.empty(9, 0), 0)  # N(0, I) for all conditions
+        z, columns = grid_named(name, self.model.config.latent, self.plane, lambda: draws().numpy())
+        return torch.from_numpy(z), columns
 
     def supported(self, z: Tensor, labels: Tensor) -> Tensor:
         """Whether latent vectors are near codes of their labels: bool (B,).

@@ -1,11 +1,14 @@
 """Planes through a latent space, and the codes projected onto them."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from condvae.errors import InputError
+from condvae.explorer.limits import GRIDS
+from condvae.inference.places import GRID
 
 Floats = NDArray[np.float32]
 
@@ -46,6 +49,28 @@ class Plane(NamedTuple):
         """The plane as the page takes it."""
         points = [[round(value, 3) for value in point] for point in self.points.tolist()]
         return {"name": self.name, "origin": self.origin.tolist(), "axes": self.axes.tolist(), "points": points}
+
+
+def grid_named(name: str, latent: int, plane: Callable[[], Plane], draws: Callable[[], Floats]) -> tuple[Floats, int]:
+    """Latent vectors at which labels are compared, (N, Z), and the number of them in a row.
+
+    Args:
+        name: "figure" for the nine of the experiment, "grid" for a grid over a plane, "draws" for draws from the prior.
+        latent: the number of latent dimensions.
+        plane: returns the plane. It is only called if its grid is needed.
+        draws: returns nine draws from the prior, (9, Z).
+
+    Raises:
+        InputError: there is no such grid.
+    """
+    if name not in GRIDS:
+        raise InputError(f"There is no grid '{name}'. Choose from: {', '.join(GRIDS)}.")
+    if name == "draws":
+        return draws(), 3
+    if name == "figure" and latent == 2:
+        return np.array(GRID, np.float32), 3
+    side = 3 if name == "figure" else 7
+    return plane().grid(np.zeros(latent, np.float32), 2.0, side), side
 
 
 def plane_named(name: str, codes: Floats) -> Plane:

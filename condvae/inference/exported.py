@@ -124,7 +124,7 @@ class ExportedModel:
         if z is not None:
             if count != 1 or prior != MODEL_PRIOR:
                 raise InputError("z sets the latent vectors, and count and prior draw them. Give one of the two.")
-            return self.decoded(*_combined(rows, as_vectors(self, z), pair))
+            return self.decoded(*combined(rows, as_vectors(self, z), pair))
         if pair or count < 1:
             raise InputError(f"pair needs z, and count must be at least 1, got pair = {pair} and count = {count}.")
         if prior not in Z_PRIORS or (prior == MIXTURE and "draw" not in self.graphs):
@@ -232,7 +232,7 @@ class ExportedModel:
         return found
 
 
-def _combined(rows: Rows, vectors: Rows, pair: bool) -> tuple[Rows, Rows]:
+def combined(rows: Rows, vectors: Rows, pair: bool) -> tuple[Rows, Rows]:
     """Latent vectors and conditions, each with each, or one to one."""
     if pair:
         size = common_size({"labels": len(rows), "latent vectors z": len(vectors)})

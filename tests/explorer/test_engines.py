@@ -34,13 +34,11 @@ def address(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 
 @pytest.fixture(scope="module")
-def context() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium(), args=CARD_FLAGS)
-        yield started.new_context(**DESKTOP)
-        started.close()
+def context(browser: Any) -> Iterator[Any]:
+    """Another browser of the same Playwright: a process can have only one at a time."""
+    other = browser.browser_type.launch(executable_path=chromium(), args=CARD_FLAGS)
+    yield other.new_context(**DESKTOP)
+    other.close()
 
 
 def visited(context: Any, address: str) -> tuple[Any, list[str]]:

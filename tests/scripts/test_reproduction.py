@@ -36,3 +36,15 @@ def test_the_interval_holds_a_further_seed_in_95_of_100_cases() -> None:
 def test_the_page_is_what_the_results_say(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     assert "\n".join(reproduction.page(reproduction.results())) == reproduction.PAGE.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ko.md"])
+def test_the_readmes_say_in_how_many_seeds_the_claims_hold(name: str) -> None:
+    verdicts = [[claim["verdict"] == "holds" for claim in one["claims"]] for one in reproduction.results().values()]
+    others = [one for one in verdicts if not all(one)]
+    assert {sum(one) for one in others} == {5}
+    counts = len(verdicts), len(verdicts) - len(others), len(others)
+    text = " ".join((ROOT / name).read_text("utf-8").split())
+    english = "Of {} seeds, all six claims hold for {}, and five of the six for the other {}"
+    korean = "시드 {}개 가운데 {}개에서 여섯 주장이 모두 성립하고, 나머지 {}개에서는 다섯 개가 성립합니다"
+    assert (korean if name.endswith("ko.md") else english).format(*counts) in text
