@@ -101,4 +101,6 @@ def test_every_view_opens(file: Path, browser: Any) -> None:
             page.evaluate(f"location.hash = 'view={view}'")
             ready(page, view)
             assert not page.locator("[role=alert]").count()
+            assert page.locator("#about").inner_text() == "28 × 28 pixels · 2 latent dimensions"
             assert page.locator(f"[data-view={view}] .actions button").all_inner_texts().count("Python code") == 0
+        assert page.get_by_text("An exported file holds no evaluation.").is_visible()

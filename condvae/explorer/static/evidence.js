@@ -24,6 +24,7 @@ export const texts = {
     "claims": "Claims of the experiment",
     "evaluation": "Evaluation",
     "not-evaluated": "This run has not been evaluated yet. Run: condvae evaluate",
+    "no-evaluation": "An exported file holds no evaluation. Open its run folder to see it.",
     "settings": "Settings",
     "figure": "Figure",
     "measured": "Value ± standard error",
@@ -41,6 +42,7 @@ export const texts = {
     "claims": "실험의 주장",
     "evaluation": "평가",
     "not-evaluated": "아직 평가하지 않은 모델입니다. condvae evaluate를 실행하세요.",
+    "no-evaluation": "내보낸 파일에는 평가가 없습니다. 실행 폴더를 열면 볼 수 있습니다.",
     "settings": "설정",
     "figure": "지표",
     "measured": "값 ± 표준 오차",
@@ -56,7 +58,7 @@ export async function mount(root, model, t, loaded) {
     h("p", { className: "how" }, t("evidence-how")), known ? nearestImages(model, t, loaded) : null,
     claims.length ? h("h2", {}, t("claims")) : null,
     h("ol", {}, claims.map((one) => h("li", {}, `${one.statement} `, h("strong", {}, one.verdict)))),
-    h("h2", {}, t("evaluation")), figures.length ? table(figures, t) : h("p", {}, t("not-evaluated")),
+    h("h2", {}, t("evaluation")), figures.length ? table(figures, t) : h("p", {}, t(model.has_code ? "not-evaluated" : "no-evaluation")),
     h("h2", {}, t("settings")), h("pre", { className: "code", tabIndex: 0 }, JSON.stringify(settings, null, 2)),
   );
   if (!known) loaded(current());

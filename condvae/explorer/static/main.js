@@ -49,7 +49,7 @@ function heading(model, language, t) {
     return one;
   };
   header.replaceChildren(
-    h("div", {}, h("h1", { id: "title" }, model.title), h("p", { id: "about" }, facts.join(" · "))),
+    h("div", {}, h("h1", { id: "title" }, model.title), h("p", { id: "about" }, facts.filter(Boolean).join(" · "))),
     h("div", { className: "buttons tools" }, sign("undo", undo), sign("pixels", swapPixels), sign("theme", swapTheme), others.map(speak),
       document.fullscreenEnabled ? sign("full-screen", () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen())) : null));
   addEventListener("keydown", (event) => {
