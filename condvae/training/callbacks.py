@@ -14,6 +14,7 @@ from condvae.errors import RunError
 from condvae.files import write_text
 from condvae.progress import in_notebook
 from condvae.run import Run
+from condvae.training.processes import RunCopies
 
 MONITORED = "val_bound"  # the bound of the validation images, with the KL term at its full weight
 SHOWN = {"test_mse": "test MSE", MONITORED: "validation bound", "val_mse": "validation MSE"}
@@ -43,11 +44,12 @@ class LastCheckpoint(ModelCheckpoint):
     Args:
         run: the run folder.
         every: number of epochs between two checkpoints.
+        copies: sends it to other machines.
     """
 
-    def __init__(self, run: Run, every: int) -> None:
+    def __init__(self, run: Run, every: int, copies: RunCopies) -> None:
         super().__init__(run.path, run.checkpoint.stem, save_on_train_epoch_end=True, enable_version_counter=False)
-        self.every = every
+        self.every, self.copies = every, copies
 
     @property
     def state_key(self) -> str:
@@ -57,6 +59,7 @@ class LastCheckpoint(ModelCheckpoint):
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
         if ends_here(trainer, self.every):
             super().on_train_epoch_end(trainer, module)
+            self.copies.send(trainer)
 
 
 class BestCheckpoint(ModelCheckpoint):

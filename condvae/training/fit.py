@@ -26,6 +26,7 @@ from condvae.training.checks import check
 from condvae.training.module import CVAEModule
 from condvae.training.optimizers import SCHEDULES
 from condvae.training.plan import require_minutes
+from condvae.training.processes import RunCopies, own_group
 from condvae.training.timing import fitted
 from condvae.training.trainer import is_main_process, make_trainer, run_trainer, without_noise
 
@@ -144,18 +145,19 @@ def require_new(run: Run) -> None:
 
 def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any]) -> CVAE:
     module = _module(config, run, data, checkpoint)
-    with without_noise():
-        trainer = make_trainer(config, run, checkpoint)
-        run_trainer(trainer, module, run.checkpoint if checkpoint else None)
-    if not trainer.global_step:
-        raise ConfigError(
-            f"No training step was made, because the options of the Trainer allow none: {dict(config.trainer)}. Allow "
-            "at least one epoch with one batch."
-        )
-    _take_best(trainer, module)
-    model = module.model.cpu().eval()
-    if is_main_process():
-        save_model(run, model, config, _record(trainer, module, data))
+    with without_noise(), own_group():
+        trainer = make_trainer(config, run, checkpoint, copies := RunCopies(run))
+        run_trainer(trainer, module, run, resumes=bool(checkpoint))
+        if not trainer.global_step:
+            raise ConfigError(
+                f"No training step was made, because the options of the Trainer allow none: {dict(config.trainer)}. "
+                "Allow at least one epoch with one batch."
+            )
+        _take_best(trainer, module)
+        model = module.model.cpu().eval()
+        if is_main_process():
+            save_model(run, model, config, _record(trainer, module, data))
+        copies.send(trainer)
     return model
 
 

@@ -21,6 +21,7 @@ from condvae.progress import announce
 from condvae.run import Run
 from condvae.training.module import CVAEModule
 from condvae.training.plan import FILLED, Costs, with_plan, within
+from condvae.training.processes import RunCopies
 from condvae.training.trainer import make_trainer, run_trainer, without_noise
 
 WARM_UP, FEWEST = 5, 5  # steps before the timed ones, and timed steps at least
@@ -107,13 +108,13 @@ def measured_costs(config: Config, data: Dataset, seconds: float) -> Costs:
     module = CVAEModule(CVAE(config.model, data.train.schema), trial, data)
     with tempfile.TemporaryDirectory() as folder, without_noise():
         run, stopwatch = Run(Path(folder) / "trial"), Stopwatch(seconds)
-        trainer = make_trainer(trial, run, {})
+        trainer = make_trainer(trial, run, {}, RunCopies(run))
         if trainer.world_size > 1:
             raise ConfigError(
                 f"--minutes needs a training on one device, got {trainer.world_size}. Set --trainer.max_epochs instead."
             )
         trainer.callbacks.append(stopwatch)  # type: ignore[attr-defined]
-        run_trainer(trainer, module, None)
+        run_trainer(trainer, module, run, resumes=False)
         if stopwatch.step is None:
             raise ConfigError(
                 f"--minutes needs a training step, and the options of the Trainer allow none: {config.trainer}."

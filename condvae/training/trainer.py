@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from copy import deepcopy
 from importlib.util import find_spec
 from math import inf
-from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -36,9 +35,10 @@ from condvae.training.callbacks import (
 from condvae.training.checkpoints import SafeCheckpointIO
 from condvae.training.logs import CsvLog
 from condvae.training.notebook import Curves
+from condvae.training.processes import RunCopies, losing_none
 
-# Options that cannot be set, because the run folder decides them.
-OWN_OPTIONS = {"default_root_dir"}
+# Options that cannot be set: the run folder decides the first, and processes share each batch instead of the second.
+OWN_OPTIONS = {"default_root_dir", "use_distributed_sampler"}
 # The precisions that keep weights and latent vectors in float32.
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "32", "bf16", "16")
 # Beginnings of Lightning's warnings about what condvae does on purpose, with the reason.
@@ -53,13 +53,14 @@ EXPECTED_WARNINGS = (
 )
 
 
-def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.Trainer:
+def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any], copies: RunCopies) -> pl.Trainer:
     """Lightning's Trainer with the options of a run, its progress, its logs, and its checkpoints.
 
     Args:
         config: all settings.
         run: the run folder.
         checkpoint: the checkpoint that training continues from. Empty for a new run.
+        copies: sends the files of the run to other machines.
 
     Raises:
         ConfigError: an option is not possible.
@@ -69,7 +70,7 @@ def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.
     shows_progress = options["enable_progress_bar"] is not False
     has_bar = shows_progress and (sys.stdout.isatty() or in_notebook())
     kept = [row for row in run.history() if row["step"] < checkpoint["global_step"]] if checkpoint else []
-    callbacks = _callbacks(config, run, options)
+    callbacks = _callbacks(config, run, copies, options)
     if shows_progress:
         callbacks.append(ProgressBar() if has_bar else ProgressLines())
     if shows_progress and in_notebook():
@@ -81,12 +82,11 @@ def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any]) -> pl.
         "logger": _loggers(options["logger"], run, kept),
         "precision": _precision(config, options),
         "enable_progress_bar": has_bar,
-        "use_distributed_sampler": False,  # processes share each batch, instead of having batches of their own
         "num_sanity_val_steps": options["num_sanity_val_steps"] or False,
         "enable_model_summary": options["enable_model_summary"] or False,
     }
     try:
-        return pl.Trainer(**options, default_root_dir=run.path)
+        return pl.Trainer(**options, default_root_dir=run.path, use_distributed_sampler=False)
     except (MisconfigurationException, ValueError, ImportError) as error:
         raise refused(error) from error
 
@@ -96,17 +96,22 @@ def refused(error: Exception) -> ConfigError:
     return ConfigError(f"Lightning's Trainer refuses its options: {error}")
 
 
-def run_trainer(trainer: pl.Trainer, module: Any, checkpoint: Path | None) -> None:
+def run_trainer(trainer: pl.Trainer, module: Any, run: Run, resumes: bool) -> None:
     """Let Lightning train. Its errors about options become a ConfigError, and Ctrl-C a KeyboardInterrupt.
 
     Args:
         trainer: Lightning's Trainer.
         module: the CVAEModule to train.
-        checkpoint: the file to continue from. None for a new run.
+        run: the run folder.
+        resumes: whether to continue from the checkpoint in it.
+
+    Raises:
+        ConfigError, TrainingError, KeyboardInterrupt: see above.
     """
     interrupt = signal.getsignal(signal.SIGINT)
     try:
-        trainer.fit(module, ckpt_path=checkpoint)
+        with losing_none(run, trainer.world_size):
+            trainer.fit(module, ckpt_path=run.checkpoint if resumes else None)
     except (MisconfigurationException, ValueError) as error:
         if isinstance(error, CondvaeError) or module.has_begun:
             raise
@@ -154,8 +159,8 @@ def _instantiated(options: Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigError(f"An option of Lightning's Trainer is not possible: {error}") from error
 
 
-def _callbacks(config: Config, run: Run, options: Mapping[str, Any]) -> list[pl.Callback]:
-    callbacks: list[pl.Callback] = [SettingsFiles(run, config), *(options["callbacks"] or [])]
+def _callbacks(config: Config, run: Run, copies: RunCopies, options: Mapping[str, Any]) -> list[pl.Callback]:
+    callbacks: list[pl.Callback] = [SettingsFiles(run, config), copies, *(options["callbacks"] or [])]
     patience = config.training.patience
     if patience:
         every, epochs = options["check_val_every_n_epoch"] or 1, options["max_epochs"] or inf
@@ -167,7 +172,7 @@ def _callbacks(config: Config, run: Run, options: Mapping[str, Any]) -> list[pl.
             BestCheckpoint(run.path, "best", monitor=MONITORED, mode="max", enable_version_counter=False),
         ]
     if options["enable_checkpointing"] is not False:
-        callbacks.append(LastCheckpoint(run, config.training.checkpoint_every))
+        callbacks.append(LastCheckpoint(run, config.training.checkpoint_every, copies))
     return callbacks
 
 
