@@ -1,6 +1,7 @@
 """Every error that condvae raises on purpose.
 
     CondvaeError
+    ├── ClusterError        the machines of a cluster cannot do the work
     ├── ConfigError         a setting, a recipe or the name of a figure is not possible
     ├── DataError           a data set is missing, damaged, or not what it says it is
     ├── ExportError         an exported model differs from the model
@@ -25,11 +26,16 @@ EXTRAS = {
     "hf": ("datasets", "pyarrow"),
     "hub": ("httpx2", "huggingface_hub"),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
+    "ray": ("optuna", "ray", "rich"),
 }
 
 
 class CondvaeError(Exception):
     """Base class: catch this to catch everything that condvae raises on purpose."""
+
+
+class ClusterError(CondvaeError):
+    """The machines of a cluster cannot do the work."""
 
 
 class ConfigError(CondvaeError, ValueError):

@@ -5,12 +5,12 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import Any
 
-from condvae.cli import augment, check, data, evaluation, experiment, explorer, export, hub, images, train
+from condvae.cli import augment, check, data, evaluation, experiment, explorer, export, hub, images, sweep, train
 from condvae.cli.options import Command, CommandParser, refuse_old_spellings
 from condvae.errors import CondvaeError, ConfigError, unknown
 
 INTERRUPTED = 130
-GROUPS = (experiment, train, images, augment, evaluation, explorer, export, hub, data, check)
+GROUPS = (experiment, train, sweep, images, augment, evaluation, explorer, export, hub, data, check)
 COMMANDS: dict[str, Command] = {command.name: command for group in GROUPS for command in group.COMMANDS}
 NESTED = {name.split()[0] for name in COMMANDS if " " in name}  # the first words of commands of two words
 TITLE = "Conditional variational autoencoders for labelled images: any label, in any style."

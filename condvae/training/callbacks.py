@@ -1,7 +1,7 @@
-"""What happens besides the training steps: config.yaml, the best checkpoint, and progress."""
+"""What happens besides the training steps: config.yaml, checkpoints, and progress."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ MONITORED = "val_bound"  # the bound of the validation images, with the KL term 
 SHOWN = {"test_mse": "test MSE", MONITORED: "validation bound", "val_mse": "validation MSE"}
 FORMATS = {MONITORED: ".4g"}  # all other figures have four decimals
 REFRESH_RATE = 20  # steps between two updates of the bar
+Report = Callable[[dict[str, float]], None]
 LINES = 50  # of progress, at most, whatever the number of epochs
 
 
@@ -44,12 +45,11 @@ class LastCheckpoint(ModelCheckpoint):
     Args:
         run: the run folder.
         every: number of epochs between two checkpoints.
-        copies: sends it to other machines.
     """
 
-    def __init__(self, run: Run, every: int, copies: RunCopies) -> None:
+    def __init__(self, run: Run, every: int) -> None:
         super().__init__(run.path, run.checkpoint.stem, save_on_train_epoch_end=True, enable_version_counter=False)
-        self.every, self.copies = every, copies
+        self.every = every
 
     @property
     def state_key(self) -> str:
@@ -59,7 +59,7 @@ class LastCheckpoint(ModelCheckpoint):
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
         if ends_here(trainer, self.every):
             super().on_train_epoch_end(trainer, module)
-            self.copies.send(trainer)
+            RunCopies.of(trainer).send(trainer)
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -116,6 +116,34 @@ class ProgressLines(pl.Callback):
         if trainer.is_global_zero:
             epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
             print(f"{epoch}: {', '.join([loss, *figures, rate])}", flush=True)
+
+
+class Reporter(pl.Callback):
+    """Reports the held-out figures of each epoch, after its checkpoint is written.
+
+    Args:
+        report: gets the figures and the number of the epoch, from 1. It may end the process.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.found: dict[str, float] = {}
+
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.found = {**figures, "epoch": trainer.current_epoch + 1}
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.flush()
+
+    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.flush()
+
+    def flush(self) -> None:
+        """Report what was found since the last time."""
+        if self.found:
+            self.report(self.found)
+        self.found = {}
 
 
 def ends_here(trainer: pl.Trainer, every: int) -> bool:

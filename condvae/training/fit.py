@@ -1,7 +1,7 @@
 """`fit` and `resume`: a model and data become a run folder."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -34,7 +34,14 @@ NEEDED = {"epoch", "global_step", "state_dict", "optimizer_states", "loops"}  # 
 RECORDED = ("condvae", "torch", "lightning", "pytorch-optimizer", "zuko", "numpy", "safetensors")
 
 
-def fit(config: Config, out: Path | str, data: Dataset | None = None, *, minutes: float | None = None) -> CVAE:
+def fit(
+    config: Config,
+    out: Path | str,
+    data: Dataset | None = None,
+    *,
+    minutes: float | None = None,
+    callbacks: Sequence[pl.Callback] = (),
+) -> CVAE:
     """Train a model into a new run folder.
 
     Args:
@@ -43,6 +50,7 @@ def fit(config: Config, out: Path | str, data: Dataset | None = None, *, minutes
         data: the images, if they do not come from `config.data`.
         minutes: about how long training shall take on this machine. A few steps are timed, and config.yaml gets the
             length that follows. It replaces the number of epochs in `config`.
+        callbacks: Lightning's callbacks, for this call only.
 
     Returns:
         The trained model on the CPU, in evaluation mode.
@@ -64,10 +72,16 @@ def fit(config: Config, out: Path | str, data: Dataset | None = None, *, minutes
     images = data or load_data(config.data)
     used = _used(images, config)
     chosen = config if minutes is None else fitted(config, used, minutes)
-    return _train(replace(chosen, data=replace(config.data, source=images.source)), run, used, {})
+    return _train(replace(chosen, data=replace(config.data, source=images.source)), run, used, {}, callbacks)
 
 
-def resume(path: Path | str, trainer: Mapping[str, Any] | None = None, data: Dataset | None = None) -> CVAE:
+def resume(
+    path: Path | str,
+    trainer: Mapping[str, Any] | None = None,
+    data: Dataset | None = None,
+    *,
+    callbacks: Sequence[pl.Callback] = (),
+) -> CVAE:
     """Continue a run from its last completed epoch. The result is the same as without an interruption.
 
     Args:
@@ -75,6 +89,7 @@ def resume(path: Path | str, trainer: Mapping[str, Any] | None = None, data: Dat
         trainer: all options of the Trainer, if they differ from the run's own, for example for more epochs. The other
             settings of a run cannot be changed.
         data: the images, if they do not come from the run's own source.
+        callbacks: Lightning's callbacks, for this call only.
 
     Raises:
         RunError: there is no run in `path`, its checkpoint is missing, damaged or refused or does not fit, or the run
@@ -99,7 +114,7 @@ def resume(path: Path | str, trainer: Mapping[str, Any] | None = None, data: Dat
         )
     images = data or load_data(config.data)
     require_same(images, run.data_record(), run.path)
-    return _train(config, run, _used(images, config), content)
+    return _train(config, run, _used(images, config), content, callbacks)
 
 
 def _used(images: Dataset, config: Config) -> Dataset:
@@ -143,10 +158,12 @@ def require_new(run: Run) -> None:
     require_empty(run.path)
 
 
-def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any]) -> CVAE:
+def _train(
+    config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any], callbacks: Sequence[pl.Callback]
+) -> CVAE:
     module = _module(config, run, data, checkpoint)
     with without_noise(), own_group():
-        trainer = make_trainer(config, run, checkpoint, copies := RunCopies(run))
+        trainer = make_trainer(config, run, checkpoint, callbacks)
         run_trainer(trainer, module, run, resumes=bool(checkpoint))
         if not trainer.global_step:
             raise ConfigError(
@@ -157,7 +174,7 @@ def _train(config: Config, run: Run, data: Dataset, checkpoint: Mapping[str, Any
         model = module.model.cpu().eval()
         if is_main_process():
             save_model(run, model, config, _record(trainer, module, data))
-        copies.send(trainer)
+        RunCopies.of(trainer).send(trainer)
     return model
 
 

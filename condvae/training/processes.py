@@ -34,6 +34,11 @@ class RunCopies(pl.Callback):
         self.is_shared: bool | None = None  # not known before the processes know each other
         self.sent: dict[str, tuple[int, int]] = {}  # time of change and size of each file
 
+    @classmethod
+    def of(cls, trainer: pl.Trainer) -> "RunCopies":
+        """That of a Trainer."""
+        return next(one for one in trainer.callbacks if isinstance(one, cls))  # type: ignore[attr-defined]
+
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         """Before the checkpoint is read, the main process sends its own, which may be of a later epoch."""
         if trainer.num_nodes > 1 and trainer.strategy.broadcast(self.run.is_started):

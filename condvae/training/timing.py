@@ -21,7 +21,6 @@ from condvae.progress import announce
 from condvae.run import Run
 from condvae.training.module import CVAEModule
 from condvae.training.plan import FILLED, Costs, with_plan, within
-from condvae.training.processes import RunCopies
 from condvae.training.trainer import make_trainer, run_trainer, without_noise
 
 WARM_UP, FEWEST = 5, 5  # steps before the timed ones, and timed steps at least
@@ -108,7 +107,7 @@ def measured_costs(config: Config, data: Dataset, seconds: float) -> Costs:
     module = CVAEModule(CVAE(config.model, data.train.schema), trial, data)
     with tempfile.TemporaryDirectory() as folder, without_noise():
         run, stopwatch = Run(Path(folder) / "trial"), Stopwatch(seconds)
-        trainer = make_trainer(trial, run, {}, RunCopies(run))
+        trainer = make_trainer(trial, run, {})
         if trainer.world_size > 1:
             raise ConfigError(
                 f"--minutes needs a training on one device, got {trainer.world_size}. Set --trainer.max_epochs instead."

@@ -4,7 +4,7 @@ import logging
 import signal
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from importlib.util import find_spec
@@ -53,14 +53,16 @@ EXPECTED_WARNINGS = (
 )
 
 
-def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any], copies: RunCopies) -> pl.Trainer:
+def make_trainer(
+    config: Config, run: Run, checkpoint: Mapping[str, Any], callbacks: Sequence[pl.Callback] = ()
+) -> pl.Trainer:
     """Lightning's Trainer with the options of a run, its progress, its logs, and its checkpoints.
 
     Args:
         config: all settings.
         run: the run folder.
         checkpoint: the checkpoint that training continues from. Empty for a new run.
-        copies: sends the files of the run to other machines.
+        callbacks: what else happens besides the training steps.
 
     Raises:
         ConfigError: an option is not possible.
@@ -70,7 +72,7 @@ def make_trainer(config: Config, run: Run, checkpoint: Mapping[str, Any], copies
     shows_progress = options["enable_progress_bar"] is not False
     has_bar = shows_progress and (sys.stdout.isatty() or in_notebook())
     kept = [row for row in run.history() if row["step"] < checkpoint["global_step"]] if checkpoint else []
-    callbacks = _callbacks(config, run, copies, options)
+    callbacks = [SettingsFiles(run, config), RunCopies(run), *callbacks, *_callbacks(config, run, options)]
     if shows_progress:
         callbacks.append(ProgressBar() if has_bar else ProgressLines())
     if shows_progress and in_notebook():
@@ -159,8 +161,9 @@ def _instantiated(options: Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigError(f"An option of Lightning's Trainer is not possible: {error}") from error
 
 
-def _callbacks(config: Config, run: Run, copies: RunCopies, options: Mapping[str, Any]) -> list[pl.Callback]:
-    callbacks: list[pl.Callback] = [SettingsFiles(run, config), copies, *(options["callbacks"] or [])]
+def _callbacks(config: Config, run: Run, options: Mapping[str, Any]) -> list[pl.Callback]:
+    """The callbacks that options ask for, and those that write checkpoints."""
+    callbacks: list[pl.Callback] = [*(options["callbacks"] or [])]
     patience = config.training.patience
     if patience:
         every, epochs = options["check_val_every_n_epoch"] or 1, options["max_epochs"] or inf
@@ -172,7 +175,7 @@ def _callbacks(config: Config, run: Run, copies: RunCopies, options: Mapping[str
             BestCheckpoint(run.path, "best", monitor=MONITORED, mode="max", enable_version_counter=False),
         ]
     if options["enable_checkpointing"] is not False:
-        callbacks.append(LastCheckpoint(run, config.training.checkpoint_every, copies))
+        callbacks.append(LastCheckpoint(run, config.training.checkpoint_every))
     return callbacks
 
 

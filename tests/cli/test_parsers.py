@@ -64,6 +64,7 @@ def test_the_help_names_every_figure_part_source_and_recipe(capsys: pytest.Captu
 
 def test_examples_of_the_help_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each example parses: the command is stopped before anything is done."""
+    import condvae.cluster.plan
     import condvae.explorer.server
     import condvae.inference.bulk
     import condvae.reproduce  # noqa: F401  (everything is imported before parts of it are replaced)
@@ -82,6 +83,7 @@ def test_examples_of_the_help_are_understood(monkeypatch: pytest.MonkeyPatch) ->
         "data.sources.load_data",
         "data.sources.open_source",
         "reproduce.reproduce",
+        "cluster.plan.load_plan",
     ):
         monkeypatch.setattr(f"condvae.{name}", stop)
     for name, command in cli.COMMANDS.items():

@@ -122,7 +122,9 @@ def test_the_readme_is_short_and_names_the_recipes(page: str) -> None:
 def test_every_command_is_on_a_page() -> None:
     from condvae.cli.main import parsers
 
-    text = "".join((ROOT / page).read_text("utf-8") for page in [*PAGES, "docs/explorer.md", "docs/share.md"])
+    text = "".join(
+        (ROOT / page).read_text("utf-8") for page in [*PAGES, "docs/explorer.md", "docs/scaling.md", "docs/share.md"]
+    )
     for name, _ in parsers():
         assert f"condvae {name}" in text, name
 

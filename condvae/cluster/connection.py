@@ -1,0 +1,92 @@
+"""The connection to Ray: a cluster that runs, or one that lives on this machine as long as the command."""
+
+import logging
+import os
+import platform
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Any
+
+from condvae.errors import ClusterError
+
+AUTO = "auto"  # the address that stands for the cluster of this machine, as in Ray
+ANSWER = 10  # seconds in which a cluster must answer
+COMPARED = ("condvae", "torch", "numpy", "lightning", "zuko")
+# Ray reports its usage to its makers unless it is told not to, and changes the working directory of its workers.
+ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_CHDIR_TO_TRIAL_DIR": "0", "RAY_AIR_NEW_OUTPUT": "0",
+               "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1"}  # fmt: skip
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[None]:
+    """Inside, Ray can be used.
+
+    Args:
+        address: of a cluster, HOST:PORT or "auto". None starts Ray on this machine, with all of its cores.
+
+    Raises:
+        ClusterError: no cluster answers, or Ray cannot start.
+    """
+    os.environ.update(ENVIRONMENT)
+    if address not in (None, AUTO):
+        _require_answer(address)
+    import ray
+
+    options: dict[str, Any] = {} if address else {"include_dashboard": False}
+    try:
+        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        raise _unreachable(address, str(error).splitlines()[0]) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """Make sure that something listens. Ray itself would wait for minutes."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal():
+        raise ClusterError(f"--address must be HOST:PORT or {AUTO}, got {address}. Ray's usual port is 6379.")
+    try:
+        socket.create_connection((host, int(port)), ANSWER).close()
+    except OSError as error:
+        raise _unreachable(address, f"{error.strerror or error}.") from error
+
+
+def _unreachable(address: str | None, why: str) -> ClusterError:
+    where = f"at the address {address}" if address else "on this machine"
+    return ClusterError(
+        f"Ray cannot be reached {where}: {why} Start a cluster with 'ray start --head' on one machine and 'ray start "
+        "--address HOST:6379' on the others, or leave --address out to use this machine."
+    )
+
+
+def nodes_of_cluster() -> list[dict[str, Any]]:
+    """What Ray knows of each machine."""
+    import ray
+
+    found: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return found
+
+
+def versions() -> dict[str, str]:
+    """The versions of what decides results: packages, and Python."""
+    return {"python": platform.python_version(), **{name: version(name) for name in COMPARED}}
+
+
+def require_versions(wanted: Mapping[str, str]) -> None:
+    """Make sure, in a worker, that it has the versions of the driver.
+
+    Raises:
+        ClusterError: one differs.
+    """
+    found = versions()
+    different = [f"{name} {found[name]} instead of {wanted[name]}" for name in wanted if found[name] != wanted[name]]
+    if different:
+        raise ClusterError(
+            f"The machine {platform.node()} has {', '.join(different)}. Install the same versions on all machines of "
+            "the cluster."
+        )

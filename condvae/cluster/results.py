@@ -1,0 +1,132 @@
+"""The results of a sweep: trials that differ in nothing but the seed are one row, with an interval over the seeds."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from condvae.cluster.plan import FIGURES, SEED
+from condvae.cluster.record import FINISHED, Sweep, TrialState
+from condvae.cluster.trial import error_of
+from condvae.report.sweep import Curve, Row, SweepPage, write_sweep_page
+from condvae.report.text import interval
+from condvae.training.callbacks import SHOWN
+
+PAGE = "sweep.html"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A trial with what was measured.
+
+    Attributes:
+        trial: its name, settings and state.
+        curves: the epochs, from 1, and the values of each held-out figure.
+        minutes: the time of its training until now.
+        error: why it failed. Empty if it did not.
+    """
+
+    trial: TrialState
+    curves: Mapping[str, list[tuple[int, float]]]
+    minutes: float
+    error: str
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The last value of each figure."""
+        return {name: curve[-1][1] for name, curve in self.curves.items()}
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs until now."""
+        return max((curve[-1][0] for curve in self.curves.values()), default=0)
+
+
+def outcomes(sweep: Sweep) -> list[Outcome]:
+    """All trials with what was measured of them.
+
+    Raises:
+        RunError: a file of the sweep is damaged.
+    """
+    return [_outcome(sweep, trial) for trial in sweep.trials()]
+
+
+def rows(sweep: Sweep, found: Iterable[Outcome]) -> list[Row]:
+    """A row for each combination of settings, the best first."""
+    groups: dict[str, list[Outcome]] = {}
+    for one in found:
+        groups.setdefault(json.dumps(_without_seed(one.trial), sort_keys=True), []).append(one)
+    made = [(_mean(group, sweep.plan.figure), _row(group)) for group in groups.values()]
+    if FIGURES[sweep.plan.figure] == "max":
+        made = [(None if mean is None else -mean, row) for mean, row in made]
+    made.sort(key=lambda pair: (pair[0] is None, pair[0] or 0))
+    return [row for _, row in made]
+
+
+def write_page(sweep: Sweep) -> Path:
+    """Write sweep.html: the table, the curves, and parallel coordinates of the settings.
+
+    Raises:
+        RunError: a file of the sweep is damaged.
+        StorageError: the page cannot be written.
+    """
+    found, figure = outcomes(sweep), sweep.plan.figure
+    curves = [Curve(one.trial.name, dict(one.trial.settings), one.curves.get(figure, [])) for one in found]
+    errors = {one.trial.name: one.error for one in found if one.error}
+    page = SweepPage(
+        title=sweep.path.name,
+        figure=SHOWN[figure],
+        is_max=FIGURES[figure] == "max",
+        states=states(found),
+        rows=rows(sweep, found),
+        curves=curves,
+        errors=errors,
+        plan=(sweep.path / "sweep.yaml").read_text("utf-8"),
+    )
+    path = sweep.path / PAGE
+    write_sweep_page(page, path)
+    return path
+
+
+def states(found: Iterable[Outcome]) -> dict[str, int]:
+    """The number of trials in each state."""
+    counts: dict[str, int] = {}
+    for one in found:
+        counts[one.trial.state] = counts.get(one.trial.state, 0) + 1
+    return counts
+
+
+def _outcome(sweep: Sweep, trial: TrialState) -> Outcome:
+    history = sweep.run(trial).history()
+    seconds = max((row["seconds"] for row in history if "seconds" in row), default=0.0)
+    curves = {name: [(int(row["epoch"]) + 1, row[name]) for row in history if name in row] for name in SHOWN}
+    known = {name: curve for name, curve in curves.items() if curve}
+    return Outcome(trial, known, seconds / 60, error_of(sweep.path / trial.name))
+
+
+def _mean(group: list[Outcome], figure: str) -> float | None:
+    values = [one.figures[figure] for one in group if figure in one.figures]
+    return sum(values) / len(values) if values else None
+
+
+def _without_seed(trial: TrialState) -> dict[str, Any]:
+    return {name: value for name, value in trial.settings.items() if name != SEED}
+
+
+def _row(group: list[Outcome]) -> Row:
+    ended = [one for one in group if one.trial.state == FINISHED]
+    figures = {
+        SHOWN[name]: interval([one.figures[name] for one in ended or group if name in one.figures])
+        for name in SHOWN
+        if any(name in one.figures for one in ended or group)
+    }
+    lengths = sorted({one.epochs for one in group})
+    return Row(
+        settings=_without_seed(group[0].trial),
+        trials=[one.trial.name for one in group],
+        finished=len(ended),
+        figures=figures,
+        epochs=f"{lengths[0]} to {lengths[-1]}" if lengths[1:] else f"{lengths[0]}",
+        minutes=sum(one.minutes for one in group),
+    )

@@ -1,0 +1,102 @@
+"""The table of a sweep in the terminal."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from condvae.cluster.record import Sweep
+from condvae.cluster.results import outcomes, rows, states
+from condvae.errors import CondvaeError
+from condvae.report.sweep import Row, shown
+
+EVERY = 2.0  # seconds between two looks at the files
+MOST_ROWS = 20  # while the sweep runs
+WIDE = 200  # columns, where the output is no terminal
+
+
+def show(path: Path) -> None:
+    """Print the results of a sweep.
+
+    Raises:
+        RunError: the folder holds no sweep.
+    """
+    sweep = Sweep(path)
+    found = outcomes(sweep)
+    console = _console()
+    console.print(_table(rows(sweep, found)))
+    console.print(_sentence(sweep, states(found)))
+    for one in found:
+        if one.error:
+            console.print(f"{one.trial.name}: {one.error}", highlight=False)
+
+
+@contextmanager
+def live(path: Path) -> Iterator[None]:
+    """Inside, the results so far are shown: a table that changes on a terminal, otherwise a line for each change."""
+    ended = threading.Event()
+    watch = threading.Thread(target=_table_until if sys.stdout.isatty() else _lines_until, args=(path, ended))
+    watch.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watch.join()
+
+
+def _table_until(path: Path, ended: threading.Event) -> None:
+    with Live(console=_console(), transient=True, auto_refresh=False) as shown:
+        while not ended.wait(EVERY):
+            try:
+                sweep = Sweep(path)
+                found = outcomes(sweep)
+                table = _table(rows(sweep, found)[:MOST_ROWS])
+                table.caption = _sentence(sweep, states(found))
+                shown.update(table, refresh=True)
+            except CondvaeError:  # the sweep has not begun to write
+                continue
+
+
+def _lines_until(path: Path, ended: threading.Event) -> None:
+    before = ""
+    while not ended.wait(EVERY):
+        try:
+            sweep = Sweep(path)
+            now = _sentence(sweep, states(outcomes(sweep)))
+        except CondvaeError:
+            continue
+        if now != before:
+            print(now, flush=True)
+        before = now
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else WIDE)
+
+
+def _sentence(sweep: Sweep, counts: dict[str, int]) -> str:
+    total, known = sweep.plan.total, sum(counts.values())
+    parts = [f"{count} {state}" for state, count in counts.items()]
+    return f"{total} trials: " + ", ".join(parts + ([f"{total - known} not begun"] if total > known else []))
+
+
+def _table(found: list[Row]) -> Table:
+    table = Table()
+    names = list(dict.fromkeys(name for row in found for name in row.settings))
+    titles = list(dict.fromkeys(title for row in found for title in row.figures))
+    for name in names:
+        table.add_column(name)
+    for title in [*titles, "seeds", "epochs", "minutes"]:
+        table.add_column(title, justify="right")
+    for row in found:
+        settings = [shown(row.settings.get(name, "")) for name in names]
+        seeds = str(row.finished) if row.finished == len(row.trials) else f"{row.finished} of {len(row.trials)}"
+        table.add_row(
+            *settings, *(row.figures.get(title, "") for title in titles), seeds, row.epochs, f"{row.minutes:.1f}"
+        )
+    return table

@@ -1,0 +1,70 @@
+"""One trial of a sweep, in a worker: a training that reports its held-out figures, and commands after it."""
+
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from condvae.cluster.plan import RUN
+from condvae.config import Config
+from condvae.errors import CondvaeError, TrainingError
+from condvae.files import write_text
+from condvae.run import Run
+from condvae.training.callbacks import Report, Reporter
+from condvae.training.fit import fit, resume
+
+ERROR = "error.txt"  # in the folder of a trial that failed
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A training of a sweep.
+
+    Attributes:
+        path: the run folder.
+        config: all settings.
+        after: commands of condvae for the finished run.
+    """
+
+    path: Path
+    config: Config
+    after: tuple[str, ...]
+
+    def run(self, report: Report) -> None:
+        """Train, or continue if the run was begun before, and run the commands. What fails is written to error.txt."""
+        if error_of(self.path):
+            return
+        try:
+            self._train(report)
+            for command in self.after:
+                run_command([str(self.path) if word == RUN else word for word in shlex.split(command)])
+        except CondvaeError as error:
+            write_text(self.path / ERROR, f"{error}\n")
+
+    def _train(self, report: Report) -> None:
+        run, callbacks = Run(self.path), [Reporter(report)]
+        if run.is_finished:
+            return
+        if run.is_started:
+            resume(self.path, callbacks=callbacks)
+        else:
+            fit(self.config, self.path, callbacks=callbacks)
+
+
+def error_of(path: Path) -> str:
+    """Why the trial in a folder failed. Empty if it did not."""
+    problem = path / ERROR
+    return problem.read_text("utf-8").strip() if problem.is_file() else ""
+
+
+def run_command(arguments: list[str]) -> None:
+    """Run a command of condvae in a process of its own.
+
+    Raises:
+        TrainingError: it failed. The message has the end of its output.
+    """
+    done = subprocess.run([sys.executable, "-m", "condvae", *arguments], capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        raise TrainingError(f"'condvae {shlex.join(arguments)}' failed: {' '.join(last)}")
