@@ -19,10 +19,19 @@ from collections.abc import Iterable
 
 MOST_LISTED = 10  # of many findings
 MOST_NAMES = 30  # to choose from
-EXTRAS = {
+EXTRAS: dict[str, tuple[str, ...]] = {
     "train": ("imagehash", "lightning", "jsonargparse", "pytorch_optimizer"),
     "report": ("imagehash", "jinja2", "matplotlib", "sklearn", "torchmetrics"),
-    "explorer": ("av", "fastapi", "fastapi_offline", "httptools", "matplotlib", "sklearn", "uvicorn"),
+    "explorer": (
+        "av",
+        "fastapi",
+        "fastapi_offline",
+        "httptools",
+        "matplotlib",
+        "prometheus_client",
+        "sklearn",
+        "uvicorn",
+    ),
     "hf": ("datasets", "pyarrow"),
     "hub": ("httpx2", "huggingface_hub"),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),

@@ -33,6 +33,7 @@ HOMES = {
     "ray": {"cluster"},
     "rich": {"cluster"},
     "onnxruntime": {"export", "inference"},
+    "prometheus_client": {"explorer"},
     "pydantic": {"explorer"},
     "sklearn": {"data", "inference", "evaluation", "report"},
     "torchmetrics": {"evaluation"},

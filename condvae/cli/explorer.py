@@ -45,6 +45,12 @@ def _options(parser: ArgumentParser) -> None:
         default=usual.max_megabytes,
         help="largest size of one request (default: %(default)s)",
     )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=usual.workers,
+        help="number of processes that serve, each with the model in its own memory (default: %(default)s)",
+    )
     add_device(parser)
 
 
@@ -58,9 +64,17 @@ def explore(arguments: Namespace) -> None:
     from condvae.explorer.options import Options
 
     auth = os.environ.get("CONDVAE_AUTH", "") if arguments.auth is None else arguments.auth
-    limits = arguments.max_images, arguments.max_megabytes
+    limits = arguments.max_images, arguments.max_megabytes, arguments.workers
     options = Options(arguments.host, arguments.port, auth, tuple(arguments.origin), *limits)
 
+    if options.workers > 1:
+        from condvae.explorer.opening import require_model
+        from condvae.explorer.workers import Opening, serve_with_workers
+
+        require_model(arguments.run_folder, arguments.device)
+        with options.listen() as listener:
+            serve_with_workers(Opening(arguments.run_folder, arguments.device, options), listener)
+        return
     from condvae.explorer.opening import opened
 
     session = opened(arguments.run_folder, arguments.device, options.max_images)

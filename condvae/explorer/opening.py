@@ -6,6 +6,7 @@ from condvae.config import DEVICES
 from condvae.errors import InputError
 from condvae.explorer.session import Session
 from condvae.inference.loading import is_exported, load_exported
+from condvae.run import Run
 
 
 def opened(name: str, device: str, max_images: int) -> Session:
@@ -35,3 +36,15 @@ def opened(name: str, device: str, max_images: int) -> Session:
 
     torch.set_num_threads(1)  # one image is too small to share, and waiting for other threads would take longer
     return RunSession(Study(name, device=find_device(device)), name, max_images)
+
+
+def require_model(name: str, device: str) -> None:
+    """Make sure that there is a model, without loading a run.
+
+    Raises:
+        InputError, MissingExtraError, RunError: as in `opened`.
+    """
+    if is_exported(name):
+        opened(name, device, 1)
+    else:
+        Run.find(name).describe()

@@ -23,6 +23,7 @@ class Options:
         origin: other sites whose pages may use the HTTP interface.
         max_images: the largest number of images in one answer.
         max_megabytes: the largest size of one request.
+        workers: the number of processes that serve.
 
     Raises:
         ConfigError: a value is not possible.
@@ -34,6 +35,7 @@ class Options:
     origin: tuple[str, ...] = ()
     max_images: int = 1000
     max_megabytes: float = 10
+    workers: int = 1
 
     def __post_init__(self) -> None:
         if self.auth and not all(self.auth.partition(":")):
@@ -44,6 +46,9 @@ class Options:
             raise ConfigError(f"--max-images must be at least 1, got {self.max_images}.")
         if not 0 < self.max_megabytes < inf:
             raise ConfigError(f"--max-megabytes must be a number above 0, got {self.max_megabytes:g}.")
+
+        if self.workers < 1:
+            raise ConfigError(f"--workers must be at least 1, got {self.workers}.")
 
     @property
     def address(self) -> str:

@@ -6,7 +6,6 @@ import gc
 import json
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping
 from importlib.metadata import version
 from typing import Any
 
@@ -16,16 +15,13 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
 from condvae.explorer.api import add_errors, make_routes
+from condvae.explorer.monitoring import HEALTH, App, Message, Receive, Scope, Send, add_monitoring
 from condvae.explorer.options import MEGABYTE, Options
 from condvae.explorer.page import add_page
 from condvae.explorer.session import Session
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 EXPOSED = ["X-Shape", "X-About"]
+GRACE = 25  # seconds that requests have to end when the server is stopped. Kubernetes waits for 30
 
 
 def serve(session: Session, options: Options, listener: socket.socket) -> None:
@@ -47,20 +43,32 @@ def serve(session: Session, options: Options, listener: socket.socket) -> None:
 
 def server_of(app: App) -> uvicorn.Server:
     """A server of an application, which is not started yet."""
-    config = uvicorn.Config(
+    return uvicorn.Server(config_of(app))
+
+
+def config_of(app: Any, is_factory: bool = False, workers: int = 1) -> uvicorn.Config:
+    """How uvicorn serves.
+
+    Args:
+        app: the application, or a function that makes it.
+        is_factory: whether it is such a function.
+        workers: the number of processes.
+    """
+    return uvicorn.Config(
         app,
+        factory=is_factory,
+        workers=workers,
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_keep_alive=60,
-        timeout_graceful_shutdown=1,  # an open page never closes its connection by itself
+        timeout_graceful_shutdown=GRACE,
     )
-    return uvicorn.Server(config)
 
 
 def make_app(session: Session, options: Options) -> App:
     """The whole server as an ASGI application."""
-    return guarded(add_page(make_api(session)), options)
+    return guarded(add_monitoring(add_page(make_api(session))), options)
 
 
 def guarded(app: App, options: Options) -> App:
@@ -102,7 +110,8 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
         headers = dict(scope["headers"])
-        if self.auth and not self._allowed(headers.get(b"authorization", b"")):
+        is_open = scope["path"] == HEALTH  # a load balancer has no password
+        if self.auth and not is_open and not self._allowed(headers.get(b"authorization", b"")):
             challenge = [(b"www-authenticate", b'Basic realm="condvae"')]
             return await _refuse(scope, send, 401, "This server needs a user name and a password.", challenge)
         length = headers.get(b"content-length", b"0")
