@@ -84,7 +84,7 @@ COMPARISONS = (
     Comparison("attributes", 3, 1, shared, weights(0.0, 0.3, 1.0), at=BETA),
     Comparison("attributes", 3, 1, nearest, tuple(
         {"training.shared_style": 0.3, "training.beta": beta} for beta in (1.0, 0.8, 0.6)
-    )),
+    ), is_applied=False),
     Comparison("conv", 3, 2, nearest, (
         *({**MUON, "training.beta": beta} for beta in (1.0, 0.8, 0.6)),
         *({**ADAM, "training.beta": beta} for beta in (1.0, 0.8)),

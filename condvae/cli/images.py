@@ -38,16 +38,17 @@ def _generate_options(parser: ArgumentParser) -> None:
     add_prior(parser, "where latent vectors are drawn from")
     add_attributes(parser)
     add_device(parser)
-    text = "new folder for PNG files in a folder for each label, or a path ending in .npz for arrays"
+    text = "new folder for PNG files in a folder for each label, or a path ending in .npz, .tar or .parquet"
     add_out(parser, text, required=True)
 
 
 def generate(arguments: Namespace) -> None:
     """Draw images of the labels that you ask for.
 
-    The command writes any number of images, as PNG files or as arrays in .npz files. Each label is drawn at each latent
-    vector --z, or --count times at latent vectors that are drawn. An image is the mean of p(x|z,y), or with --sample
-    a sample of it. If the command is interrupted, the same command continues it.
+    The command writes any number of images, as PNG files, or as files with many images each: .npz (NumPy), .tar
+    (WebDataset) or .parquet (as Hugging Face's datasets have it). Each label is drawn at each latent vector --z, or
+    --count times at latent vectors that are drawn. An image is the mean of p(x|z,y), or with --sample a sample of it.
+    If the command is interrupted, the same command continues it.
 
     Example: condvae generate pretrained --label 3 --count 16 --out threes
     """
@@ -73,20 +74,22 @@ def generate(arguments: Namespace) -> None:
 
 def _encode_options(parser: ArgumentParser) -> None:
     add_run(parser)
-    parser.add_argument("images", type=Path, metavar="IMAGES", help="folder of image files, or path ending in .npz")
+    parser.add_argument(
+        "images", type=Path, metavar="IMAGES", help="folder of image files, or path ending in .npz, .tar or .parquet"
+    )
     parser.add_argument(
         "--label", metavar="LABEL", help="the label of all images, if they are not in a folder for each label"
     )
     add_attributes(parser)
     add_device(parser)
-    add_out(parser, "new file ending in .npz with the arrays mean, stddev, labels, files", required=True)
+    add_out(parser, "new file ending in .npz or .parquet with the arrays mean, stddev, labels, files", required=True)
 
 
 def encode(arguments: Namespace) -> None:
     """Encode images into latent vectors.
 
-    The images are a folder with a folder for each label in it, or .npz files, of any number. If the command is
-    interrupted, the same command continues it.
+    The images are a folder with a folder for each label in it, or files that 'condvae generate' writes, of any number.
+    If the command is interrupted, the same command continues it.
 
     Example: condvae encode pretrained threes --out codes.npz
     """

@@ -20,8 +20,8 @@ from condvae.evaluation.study import Study
 from condvae.files import require_empty, sha256, storing, write_text
 from condvae.images import png, unit
 from condvae.inference.batched import MIXTURE, draw_pixels, prior_module
+from condvae.inference.formats import Arrays
 from condvae.inference.inputs import require_seed
-from condvae.inference.pictures import Arrays
 from condvae.inference.shards import Job, record_of
 from condvae.seeds import derived_seed, seeded
 

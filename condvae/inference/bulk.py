@@ -10,14 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from condvae.errors import InputError
+from condvae.errors import InputError, listed
 from condvae.files import sha256, storing, write_bytes
 from condvae.images import contact_sheet, png, read_image
 from condvae.inference.batched import BLOCK, MIXTURE, MODEL_PRIOR, encode_moments
 from condvae.inference.drawing import Drawing
+from condvae.inference.formats import FORMATS, Arrays
 from condvae.inference.inputs import Attributes
 from condvae.inference.mixture import load_mixture
-from condvae.inference.pictures import CONTACT_SHEET, Archive, Arrays, Folder, image_names
+from condvae.inference.pictures import CONTACT_SHEET, Archive, Folder, image_names
 from condvae.inference.shards import Job
 from condvae.inference.tensors import conditions_of
 from condvae.model.cvae import CVAE
@@ -47,8 +48,8 @@ def generate_files(
 
     Args:
         run: the folder of a finished run, or "pretrained".
-        out: a folder for a contact sheet and a folder of PNG files for each label, or a path ending in .npz for the
-            arrays `images`, `labels` and `z`, in numbered files if there is more than one shard.
+        out: a folder for a contact sheet and a folder of PNG files for each label, or a path ending in .npz, .tar or
+            .parquet for files with many images, their labels and their z, which are numbered if there are several.
         label: class names or numbers. None for a model without labels, or to leave the label out.
         attributes: as in `generate`, but one value each.
         count, z, pair, sample, seed: as in `generate`.
@@ -71,7 +72,7 @@ def generate_files(
     )
     rows = drawing.rows
     names = [""] * len(rows) if label is None else [model.conditions.classes[int(row)] for row in rows[:, 0]]
-    if out.suffix != ".npz":
+    if out.suffix not in FORMATS:
         _require_folder_names(names, pair)
     settings = {**_settings(run, drawing, names), **({"attributes": dict(attributes)} if attributes else {})}
     job = Job(out, settings, drawing.total, _shard(model), "Drawing images")
@@ -100,9 +101,9 @@ def encode_files(
     Args:
         run: the folder of a finished run, or "pretrained".
         images: what `generate_files` writes: a folder of images, with a folder for each label in it if the model has
-            labels; or a path ending in .npz with the arrays `images` and `labels`, in numbered files if there are such.
-        out: a path ending in .npz for the arrays `mean` and `stddev` of q(z|x,y), float32 (B, Z) each, `labels`, and
-            `files` (names, or numbers in an archive), in numbered files if there is more than one shard.
+            labels; or a path ending in .npz, .tar or .parquet, of one file or of numbered files.
+        out: a path ending in .npz or .parquet for the arrays `mean` and `stddev` of q(z|x,y), float32 (B, Z) each,
+            `labels`, and `files` (names, or numbers in an archive), in numbered files if there are several shards.
         label: the label of all images, if the files do not say it.
         attributes: the other conditions of the model by name, one value each. What is left out and can be measured of
             images is measured.
@@ -118,9 +119,10 @@ def encode_files(
     """
     run = Run.find(run)
     model = load(run.path).to(device)
-    if out.suffix != ".npz":
-        raise InputError(f"--out must end in .npz, the format of latent vectors, got {out}.")
-    source = Archive(images) if images.suffix == ".npz" else Folder(images, run.resize)
+    possible = [ending for ending, one in FORMATS.items() if not one.needs_images]
+    if out.suffix not in possible:
+        raise InputError(f"--out must end in {' or '.join(possible)}, the formats of latent vectors, got {out}.")
+    source = Archive(images) if images.suffix in FORMATS else Folder(images, run.resize)
     settings = {
         "weights": sha256(run.weights),
         "source": str(images.absolute()),
@@ -174,13 +176,15 @@ def _require_folder_names(names: Sequence[str], pair: bool) -> None:
     """Refuse labels that cannot be folders beside each other, on any operating system."""
     if pair and len(names) > len(set(names)):
         raise InputError(
-            "--pair draws a label several times, which have no folder each. Write to a path ending in .npz."
+            f"--pair draws a label several times, which have no folder each. Let --out end in {listed(FORMATS)}."
         )
     for number, name in enumerate(names):
         if name.casefold() in (other.casefold() for other in names[:number]):
             raise InputError(f"The label '{name}' is given twice. Name each label once; --count says how many images.")
         if set(name) & set('/\\:*?"<>|') or name != name.strip(". "):
-            raise InputError(f"The label '{name}' cannot be the name of a folder. Write to a path ending in .npz.")
+            raise InputError(
+                f"The label '{name}' cannot be the name of a folder. Write to a path ending in {listed(FORMATS)}."
+            )
 
 
 def _write_sheet(out: Path, names: Sequence[str], shape: tuple[int, int, int]) -> None:

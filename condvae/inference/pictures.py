@@ -1,22 +1,19 @@
-"""Reading images from a folder of image files, or from .npz archives, a piece at a time."""
+"""Reading images from a folder of image files, or from files with many images, a piece at a time."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
-from typing import Any, NamedTuple
-from zipfile import BadZipFile
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from condvae.data.pictures import PictureError, as_array, opened
-from condvae.errors import InputError
+from condvae.errors import InputError, listed
 from condvae.images import read_image
+from condvae.inference.formats import FORMATS, Arrays
 
 CONTACT_SHEET = "contact-sheet.png"  # lies beside the images, and is not one of them
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-Arrays = dict[str, NDArray[Any]]
 
 
 class Piece(NamedTuple):
@@ -47,7 +44,9 @@ class Folder:
 
     def __init__(self, path: Path, resize: str | None = None) -> None:
         if not path.is_dir():
-            raise InputError(f"There is no folder {path}. Name a folder of images, or a path ending in .npz.")
+            raise InputError(
+                f"There is no folder {path}. Name a folder of images, or a path ending in {listed(FORMATS)}."
+            )
         inner = sorted(folder.name for folder in path.iterdir() if folder.is_dir())
         self.path, self.has_labels, self.resize = path, bool(inner), resize
         self.files = [str(Path(name) / file) for name in inner or [""] for file in image_names(path / name)]
@@ -84,18 +83,19 @@ def image_names(folder: Path) -> list[str]:
 
 
 class Archive:
-    """A .npz file with the arrays `images`, uint8 (N, C, H, W), and `labels`; or numbered files of that name.
+    """A file of one of FORMATS with images (N, C, H, W) and labels; or numbered files of that name.
 
     Raises:
         InputError: there is no such file, or it is not such an archive.
     """
 
     def __init__(self, path: Path) -> None:
-        numbered = sorted(path.parent.glob(f"{escape(path.stem)}-[0-9][0-9][0-9][0-9][0-9].npz"))
+        self.format, ending = FORMATS[path.suffix], path.suffix
+        numbered = sorted(path.parent.glob(f"{escape(path.stem)}-[0-9][0-9][0-9][0-9][0-9]{ending}"))
         self.parts = [path] if path.is_file() else numbered
         if not self.parts:
-            raise InputError(f"There is no {path}, nor {path.stem}-00000.npz beside it. Name a file that is there.")
-        self.ends = np.cumsum([self._count(file) for file in self.parts])
+            raise InputError(f"There is no {path}, nor {path.stem}-00000{ending} beside it. Name a file that is there.")
+        self.ends = np.cumsum([self.format.count(file) for file in self.parts])
         if not self.ends[-1]:
             raise InputError(f"{self.parts[0]} has no images; at least one is needed.")
         self.files = [file.name for file in self.parts]
@@ -132,32 +132,10 @@ class Archive:
             )
         return Piece(np.concatenate(images), labels or None, [str(number) for number in range(start, stop)])
 
-    @staticmethod
-    def _count(file: Path) -> int:
-        with _archive(file) as arrays:
-            return len(arrays["labels" if "labels" in arrays else "images"])  # labels are faster to read
-
-    @staticmethod
-    def _arrays(file: Path) -> Arrays:
-        with _archive(file) as archive:
-            arrays = {name: archive[name] for name in ("images", "labels") if name in archive}
+    def _arrays(self, file: Path) -> Arrays:
+        arrays = self.format.read(file)
         if len({len(array) for array in arrays.values()}) > 1:
             raise InputError(
                 f"{file} has {len(arrays['images'])} images and {len(arrays['labels'])} labels. Fix the file."
             )
         return arrays
-
-
-@contextmanager
-def _archive(file: Path) -> Iterator[Any]:
-    try:
-        with np.load(file) as archive:
-            if "images" not in archive or ("labels" in archive and archive["labels"].ndim != 1):
-                raise InputError(
-                    f"{file} has no array 'images', or its labels are not a list. Write it as 'condvae generate' does."
-                )
-            yield archive
-    except InputError:
-        raise
-    except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:  # a file of numpy.save raises TypeError
-        raise InputError(f"{file} cannot be read as an archive of arrays ({error}). Fix or remove it.") from error

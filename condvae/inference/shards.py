@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from condvae.errors import StorageError
 from condvae.files import replacing, require_empty, write_text
-from condvae.inference.pictures import Arrays
+from condvae.inference.formats import FORMATS, Arrays
 from condvae.progress import progress
 
 
 def record_of(out: Path) -> Path:
     """The JSON file with the settings of a job and the number of finished items."""
-    return out.with_suffix(".json") if out.suffix == ".npz" else out / "made.json"
+    return out.with_suffix(".json") if out.suffix in FORMATS else out / "made.json"
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class Job:
     """Files that are made shard by shard.
 
     Attributes:
-        out: a folder, or a path ending in .npz. The path is numbered if there is more than one shard.
+        out: a folder, or a path that ends as one of FORMATS. The path is numbered if there is more than one shard.
         settings: everything that decides the content, as plain values.
         total: the number of items.
         shard: the number of items in a shard.
@@ -43,8 +41,8 @@ class Job:
 
     @property
     def is_archive(self) -> bool:
-        """Whether the output is one or several .npz files, rather than a folder."""
-        return self.out.suffix == ".npz"
+        """Whether the output is one or several files with many images each, rather than a folder."""
+        return self.out.suffix in FORMATS
 
     def do(self, make: Callable[[int, int], Arrays], write: Callable[[int, Arrays], None]) -> None:
         """Make and write every shard that is not there yet.
@@ -68,9 +66,9 @@ class Job:
                 advance(stop - start)
 
     def write_archive(self, start: int, arrays: Arrays) -> None:
-        """Write a shard as a .npz file. It is not compressed, because that takes longer than drawing the images."""
+        """Write a shard as a file with many images."""
         with replacing(self._file(start)) as aside, aside.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+            FORMATS[self.out.suffix].write(file, arrays, start)
 
     def _write_record(self, done: int) -> None:
         write_text(record_of(self.out), json.dumps({**self._made(), "done": done}, indent=1) + "\n")
@@ -81,7 +79,7 @@ class Job:
     def _file(self, start: int) -> Path:
         if self.total <= self.shard:
             return self.out
-        return self.out.with_name(f"{self.out.stem}-{start // self.shard:05d}.npz")
+        return self.out.with_name(f"{self.out.stem}-{start // self.shard:05d}{self.out.suffix}")
 
     def _done(self) -> int:
         record = record_of(self.out)

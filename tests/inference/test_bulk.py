@@ -14,6 +14,7 @@ from condvae.data.dataset import Dataset
 from condvae.data.labelled import LabelledImages
 from condvae.images import png
 from condvae.inference import bulk
+from condvae.inference.formats import FORMATS
 from condvae.inference.shards import Job
 from condvae.model.cvae import CVAE
 from condvae.model.saving import save_model
@@ -265,12 +266,15 @@ def test_other_conditions_are_set_by_name(tmp_path: Path, command: Cli) -> None:
     [
         ("nothing", "There is no folder"),
         ("nothing.npz", "There is no "),
+        ("nothing.tar", "There is no "),
+        ("damaged.tar", "cannot be read as an archive"),
+        ("damaged.parquet", "cannot be read as an archive"),
         ("empty", "has no images. Known: files ending in .bmp, "),
         ("damaged", "cannot be read as an image"),
         ("deep", "more than 8 bits a channel"),
         ("single.npz", "cannot be read as an archive"),
         ("damaged.npz", "cannot be read as an archive"),
-        ("other.npz", "has no array 'images'"),
+        ("other.npz", "has no images of one size with their labels"),
         ("labels.npz", "has 2 images and 1 labels"),
         ("shape.npz", "shape (2, 1, 5, 5); this model takes uint8 (N, 1, 28, 28)"),
         ("size", "has 5 x 7 pixels (H x W); this model takes 28 x 28"),
@@ -285,7 +289,8 @@ def test_images_that_cannot_be_encoded(source: str, message: str, run: Run, tmp_
     Image.fromarray(np.zeros((28, 28), np.uint16)).save(tmp_path / "deep" / "3" / "a.png")
     with (tmp_path / "single.npz").open("wb") as file:
         np.save(file, np.zeros(3))
-    (tmp_path / "damaged.npz").write_bytes(b"no archive")
+    for ending in FORMATS:
+        (tmp_path / f"damaged{ending}").write_bytes(b"no archive")
     np.savez(tmp_path / "other.npz", pictures=np.zeros(3))
     np.savez(tmp_path / "labels.npz", images=np.zeros((2, 1, 28, 28), np.uint8), labels=["3"])
     np.savez(tmp_path / "shape.npz", images=np.zeros((2, 1, 5, 5), np.uint8), labels=["3", "3"])
@@ -297,7 +302,10 @@ def test_images_that_cannot_be_encoded(source: str, message: str, run: Run, tmp_
 
 def test_latent_vectors_go_to_an_archive(run: Run, tmp_path: Path, command: Cli) -> None:
     message = command.fails("encode", run.path, tmp_path, "--out", tmp_path / "codes")
-    assert "--out must end in .npz, the format of latent vectors" in message
+    assert "--out must end in .npz or .parquet, the formats of latent vectors" in message
+    drawn, codes = tmp_path / "drawn.tar", tmp_path / "codes.tar"
+    command("generate", run.path, "--label", 3, "--out", drawn)
+    assert "--out must end in .npz or .parquet" in command.fails("encode", run.path, drawn, "--out", codes)
 
 
 @pytest.mark.usefixtures("small_shards")
