@@ -12,6 +12,7 @@ from benchmarks import (
     quality,
     scaling,
     startup,
+    sweep,
     training,
     tried,
 )
@@ -21,7 +22,7 @@ from benchmarks.harness import arguments
 def main() -> None:
     out = str(arguments(__doc__, None).out)
     quick = (startup, exported, decoding, packing, training, profile, tried, scaling)
-    for benchmark in (*quick, large, quality, explorer, lighthouse, augmentation):
+    for benchmark in (*quick, large, quality, explorer, lighthouse, sweep, augmentation):
         benchmark.main(["--out", out])
 
 

@@ -4,7 +4,8 @@ import logging
 import os
 import platform
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
@@ -20,8 +21,8 @@ ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_CHDIR_TO_TRIAL_DIR": "0", "R
 
 
 @contextmanager
-def connected(address: str | None) -> Iterator[None]:
-    """Inside, Ray can be used.
+def connected(address: str | None) -> Iterator[Callable[[], None]]:
+    """Inside, Ray starts or is reached in the background. The function that is given waits until it can be used.
 
     Args:
         address: of a cluster, HOST:PORT or "auto". None starts Ray on this machine, with all of its cores.
@@ -32,6 +33,18 @@ def connected(address: str | None) -> Iterator[None]:
     os.environ.update(ENVIRONMENT)
     if address not in (None, AUTO):
         _require_answer(address)
+    with ThreadPoolExecutor(1) as threads:
+        started = threads.submit(_start, address)
+        try:
+            yield started.result
+        finally:
+            if not started.exception():
+                import ray
+
+                ray.shutdown()
+
+
+def _start(address: str | None) -> None:
     import ray
 
     options: dict[str, Any] = {} if address else {"include_dashboard": False}
@@ -39,10 +52,6 @@ def connected(address: str | None) -> Iterator[None]:
         ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         raise _unreachable(address, str(error).splitlines()[0]) from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def _require_answer(address: str) -> None:

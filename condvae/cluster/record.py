@@ -13,6 +13,7 @@ from condvae.files import write_text
 from condvae.run import Run
 
 TRIALS, PLAN = "trials.json", "sweep.yaml"
+ERROR = "error.txt"  # in the folder of a trial that failed
 WAITING, RUNNING, FINISHED, STOPPED, FAILED = "waiting", "running", "finished", "stopped early", "failed"
 
 
@@ -77,3 +78,9 @@ class Sweep:
     def run(self, trial: TrialState) -> Run:
         """The run folder of a trial."""
         return Run(self.path / trial.name)
+
+
+def error_of(path: Path) -> str:
+    """Why the trial in a folder failed. Empty if it did not."""
+    problem = path / ERROR
+    return problem.read_text("utf-8").strip() if problem.is_file() else ""

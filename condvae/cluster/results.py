@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from condvae.cluster.plan import FIGURES, SEED
-from condvae.cluster.record import FINISHED, Sweep, TrialState
-from condvae.cluster.trial import error_of
-from condvae.report.sweep import Curve, Row, SweepPage, write_sweep_page
-from condvae.report.text import interval
-from condvae.training.callbacks import SHOWN
+from condvae.cluster.record import FINISHED, Sweep, TrialState, error_of
+from condvae.report.trials import Curve, Row, SweepPage, interval
+from condvae.training.logged import SHOWN
 
 PAGE = "sweep.html"
 
@@ -71,6 +69,8 @@ def write_page(sweep: Sweep) -> Path:
         RunError: a file of the sweep is damaged.
         StorageError: the page cannot be written.
     """
+    from condvae.report.sweep import write_sweep_page  # loads matplotlib, for which the trials need not wait
+
     found, figure = outcomes(sweep), sweep.plan.figure
     curves = [Curve(one.trial.name, dict(one.trial.settings), one.curves.get(figure, [])) for one in found]
     errors = {one.trial.name: one.error for one in found if one.error}

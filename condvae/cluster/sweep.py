@@ -1,36 +1,18 @@
-"""A sweep: many trainings, which Ray Tune chooses, places, stops early, and starts again after a fault."""
+"""A sweep: many trainings, on this machine or on a cluster, that can be resumed after any fault."""
 
-import os
-import re
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-import optuna
 import yaml
 from filelock import FileLock, Timeout
-from ray import tune
-from ray.tune.experiment import Trial as RayTrial
-from ray.tune.schedulers import ASHAScheduler
-from ray.tune.search import BasicVariantGenerator, Repeater
-from ray.tune.search.optuna import OptunaSearch
-from ray.tune.search.repeater import TRIAL_INDEX
 
-from condvae.cluster.connection import connected, nodes_of_cluster, require_versions, versions
-from condvae.cluster.plan import FIGURES, SEED, Plan
-from condvae.cluster.record import FAILED, FINISHED, PLAN, RUNNING, STOPPED, WAITING, Sweep, TrialState
-from condvae.cluster.trial import Trial, error_of
+from condvae.cluster.connection import connected
+from condvae.cluster.plan import Plan
+from condvae.cluster.record import PLAN, Sweep
 from condvae.errors import ClusterError
 from condvae.files import require_empty, write_text
 from condvae.plain import plain
-from condvae.run import Run
 
-RAY = ".ray"  # folder of Ray Tune's own state, in the folder of a sweep
 LOCK = ".lock"
-RETRIES = 10  # of a trial whose worker or machine is lost
-LONGEST = 80  # characters of the name of a run folder
-ENDLESS = 10**9  # epochs
-STATES = {"PENDING": WAITING, "RUNNING": RUNNING, "PAUSED": WAITING, "ERROR": FAILED}
 
 
 def sweep(plan: Plan, out: Path, address: str | None = None) -> Sweep:
@@ -48,7 +30,8 @@ def sweep(plan: Plan, out: Path, address: str | None = None) -> Sweep:
     found = Sweep(out.absolute())
     require_empty(found.path)
     write_text(found.path / PLAN, yaml.safe_dump(plain(plan), sort_keys=False))
-    return _run(found, address)
+    _run(found, address)
+    return found
 
 
 def resume_sweep(out: Path, address: str | None = None) -> Sweep:
@@ -58,144 +41,20 @@ def resume_sweep(out: Path, address: str | None = None) -> Sweep:
         RunError: there is no sweep in the folder.
         ClusterError: as in `sweep`, or another command is working on it.
     """
-    return _run(Sweep(out.absolute()), address)
+    found = Sweep(out.absolute())
+    _run(found, address)
+    return found
 
 
-def _run(found: Sweep, address: str | None) -> Sweep:
-    plan = found.plan
+def _run(found: Sweep, address: str | None) -> None:
+    found.plan  # noqa: B018  (a folder without a plan is refused before Ray starts)
     try:
-        with FileLock(found.path / LOCK, timeout=0), connected(address):
-            _require_room(plan)
-            tuner = _tuner(found, plan)
-            tuner.fit()
+        with FileLock(found.path / LOCK, timeout=0), connected(address) as wait:
+            from condvae.cluster.tuning import tune_all  # takes seconds, in which Ray starts
+
+            wait()
+            tune_all(found)
     except Timeout as error:
         raise ClusterError(
             f"Another 'condvae sweep' is working on {found.path}. Wait for it, or stop it first."
         ) from error
-    return found
-
-
-def _tuner(found: Sweep, plan: Plan) -> tune.Tuner:
-    trainable = tune.with_resources(_work(found, versions(), Path.cwd()), {"cpu": plan.cpus, "gpu": plan.gpus})
-    state = found.path / RAY
-    if tune.Tuner.can_restore(str(state)):
-        return tune.Tuner.restore(str(state), trainable)
-    tuning = tune.TuneConfig(
-        metric=plan.figure if plan.chooses else None,
-        mode=FIGURES[plan.figure] if plan.chooses else None,
-        num_samples=plan.trials * (len(plan.all_seeds) if plan.method == "bayes" else 1),
-        search_alg=_search(plan),
-        scheduler=_scheduler(plan),
-        trial_name_creator=name_of,
-        trial_dirname_creator=name_of,
-    )
-    running = tune.RunConfig(
-        storage_path=str(found.path),
-        name=RAY,
-        verbose=0,
-        callbacks=[_Writer(found.path)],
-        failure_config=tune.FailureConfig(max_failures=RETRIES),
-    )
-    return tune.Tuner(trainable, param_space=_space(plan), tune_config=tuning, run_config=running)
-
-
-def _search(plan: Plan) -> Any:
-    if plan.method == "random":
-        return BasicVariantGenerator(constant_grid_search=True, random_state=0)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    search = OptunaSearch(seed=0)
-    several = len(plan.all_seeds)
-    return Repeater(search, several) if several > 1 else search
-
-
-def _scheduler(plan: Plan) -> Any:
-    stopping = plan.early_stopping
-    if stopping is None:
-        return None
-    return ASHAScheduler("epoch", grace_period=stopping.min_epochs, reduction_factor=stopping.reduction, max_t=ENDLESS)
-
-
-def _space(plan: Plan) -> dict[str, Any]:
-    """What varies, as Ray Tune names it."""
-    space = {name: tune.grid_search(values) for name, values in plan.grid.items()}
-    for name in plan.search:
-        space[name] = tune.choice(plan.search[name]) if plan.is_choice(name) else _range(*plan.bounds(name))
-    return space if plan.method == "bayes" else {**space, SEED: tune.grid_search(plan.all_seeds)}
-
-
-def _range(low: float, high: float, log: bool) -> Any:
-    if isinstance(low, int) and isinstance(high, int):
-        return tune.lograndint(low, high + 1) if log else tune.randint(low, high + 1)
-    return tune.loguniform(low, high) if log else tune.uniform(low, high)
-
-
-def _require_room(plan: Plan) -> None:
-    nodes = [node["Resources"] for node in nodes_of_cluster() if node["Alive"]]
-    if not any(node.get("CPU", 0) >= plan.cpus and node.get("GPU", 0) >= plan.gpus for node in nodes):
-        most = {kind: max((node.get(kind, 0) for node in nodes), default=0) for kind in ("CPU", "GPU")}
-        raise ClusterError(
-            f"A trial needs {plan.cpus:g} cores and {plan.gpus:g} graphics cards, and the largest machine has "
-            f"{most['CPU']:g} and {most['GPU']:g}. Lower cpus or gpus in the file of the sweep."
-        )
-
-
-def name_of(trial: RayTrial) -> str:
-    """The name of a trial: its number, and the settings in which it differs from others."""
-    number = re.match(r"\d+", trial.experiment_tag or "0")
-    settings = "_".join(f"{name.split('.')[-1]}={_short(value)}" for name, value in trial.evaluated_params.items())
-    text = re.sub(r"[^\w=.,-]+", "-", f"{int(number[0]) if number else 0:04d}_{settings}")
-    return text[:LONGEST].rstrip("-_.,")
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value).rpartition("/")[2]
-
-
-def settings_of(plan: Plan, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a trial, from what Ray Tune gives it."""
-    found = dict(params)
-    index = found.pop(TRIAL_INDEX, 0)
-    return {**found, SEED: found.get(SEED, plan.all_seeds[index])}
-
-
-def _work(found: Sweep, wanted: Mapping[str, str], folder: Path) -> Callable[[dict[str, Any]], None]:
-    """What a worker does with the settings of a trial.
-
-    Args:
-        found: the sweep.
-        wanted: the versions of the driver.
-        folder: where the driver works, so that relative paths of data mean the same.
-    """
-    plan = found.plan
-
-    def work(params: dict[str, Any]) -> None:
-        require_versions(wanted)  # the trial does not end with it, so that Ray tries other machines
-        if folder.is_dir():
-            os.chdir(folder)
-        name = tune.get_context().get_trial_name()
-        Trial(found.path / str(name), plan.config(settings_of(plan, params)), plan.after).run(tune.report)
-
-    return work
-
-
-class _Writer(tune.Callback):
-    """Keeps trials.json up to date."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def on_step_end(self, iteration: int, trials: list[RayTrial], **_: Any) -> None:
-        found = Sweep(self.path)
-        now = [_state(found, trial) for trial in trials]
-        if now != found.trials():
-            found.write_trials(now)
-
-    def on_experiment_end(self, trials: list[RayTrial], **_: Any) -> None:
-        self.on_step_end(0, trials)
-
-
-def _state(found: Sweep, trial: RayTrial) -> TrialState:
-    name = name_of(trial)
-    ended = FINISHED if Run(found.path / name).is_finished else STOPPED
-    state = STATES.get(trial.status, ended)
-    return TrialState(name, settings_of(found.plan, trial.config), FAILED if error_of(found.path / name) else state)

@@ -13,7 +13,7 @@ from rich.table import Table
 from condvae.cluster.record import Sweep
 from condvae.cluster.results import outcomes, rows, states
 from condvae.errors import CondvaeError
-from condvae.report.sweep import Row, shown
+from condvae.report.trials import Row, shown
 
 EVERY = 2.0  # seconds between two looks at the files
 MOST_ROWS = 20  # while the sweep runs

@@ -3,18 +3,19 @@
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from condvae.cluster.plan import RUN
+from condvae.cluster.plan import RUN, SEED, Plan
+from condvae.cluster.record import ERROR, error_of
 from condvae.config import Config
 from condvae.errors import CondvaeError, TrainingError
 from condvae.files import write_text
 from condvae.run import Run
 from condvae.training.callbacks import Report, Reporter
 from condvae.training.fit import fit, resume
-
-ERROR = "error.txt"  # in the folder of a trial that failed
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,6 @@ class Trial:
             fit(self.config, self.path, callbacks=callbacks)
 
 
-def error_of(path: Path) -> str:
-    """Why the trial in a folder failed. Empty if it did not."""
-    problem = path / ERROR
-    return problem.read_text("utf-8").strip() if problem.is_file() else ""
-
-
 def run_command(arguments: list[str]) -> None:
     """Run a command of condvae in a process of its own.
 
@@ -68,3 +63,12 @@ def run_command(arguments: list[str]) -> None:
     if done.returncode:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:]
         raise TrainingError(f"'condvae {shlex.join(arguments)}' failed: {' '.join(last)}")
+
+
+def settings_of(plan: Plan, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a trial, from what Ray Tune gives it."""
+    from ray.tune.search.repeater import TRIAL_INDEX
+
+    found = dict(params)
+    index = found.pop(TRIAL_INDEX, 0)
+    return {**found, SEED: found.get(SEED, plan.all_seeds[index])}

@@ -1,7 +1,6 @@
 """A page about a sweep: one self-contained HTML file with the table of results, curves, and parallel coordinates."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,86 +12,12 @@ from matplotlib.ticker import MaxNLocator
 from condvae.files import write_text
 from condvae.report.page import template
 from condvae.report.plots import STYLE, figure_bytes
+from condvae.report.trials import SweepPage, shown
 
 COLOURS = mpl.colormaps["viridis"]
 MARK = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}  # behind the text of a mark
 MOST_NAMES = 12  # curves whose names are shown
 WIDTH = 10.0  # inches
-
-
-@dataclass(frozen=True)
-class Row:
-    """Trials that differ in nothing but the seed.
-
-    Attributes:
-        settings: in which they differ from the others.
-        trials: their names.
-        finished: the number of those that are finished.
-        figures: the mean of each figure with its interval, as text, by its title.
-        epochs: how many epochs they were trained, as text.
-        minutes: the time of their trainings together.
-    """
-
-    settings: Mapping[str, Any]
-    trials: Sequence[str]
-    finished: int
-    figures: Mapping[str, str]
-    epochs: str
-    minutes: float
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A trial: its name, the settings in which it differs from others, and a figure after each epoch."""
-
-    name: str
-    settings: Mapping[str, Any]
-    points: Sequence[tuple[int, float]]
-
-
-@dataclass(frozen=True)
-class SweepPage:
-    """What the page shows.
-
-    Attributes:
-        title: the name of the sweep.
-        figure: the title of the figure that is compared.
-        is_max: whether a larger figure is better.
-        states: the number of trials in each state.
-        rows: the table, the best first.
-        curves: all trials.
-        errors: why trials failed, by their names.
-        plan: the content of SWEEP.yaml.
-    """
-
-    title: str
-    figure: str
-    is_max: bool
-    states: Mapping[str, int]
-    rows: Sequence[Row]
-    curves: Sequence[Curve]
-    errors: Mapping[str, str]
-    plan: str
-
-    @property
-    def names(self) -> list[str]:
-        """The settings that vary."""
-        return list(dict.fromkeys(name for row in self.rows for name in row.settings))
-
-    @property
-    def titles(self) -> list[str]:
-        """The titles of all figures."""
-        return list(dict.fromkeys(title for row in self.rows for title in row.figures))
-
-    def order(self) -> list[Curve]:
-        """The trials that have the figure, the best last."""
-        known = [curve for curve in self.curves if curve.points]
-        return sorted(known, key=lambda curve: curve.points[-1][1], reverse=not self.is_max)
-
-
-def shown(value: Any) -> str:
-    """A setting as text."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def write_sweep_page(page: SweepPage, path: Path) -> None:

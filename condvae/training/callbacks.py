@@ -14,10 +14,9 @@ from condvae.errors import RunError
 from condvae.files import write_text
 from condvae.progress import in_notebook
 from condvae.run import Run
+from condvae.training.logged import MONITORED, SHOWN
 from condvae.training.processes import RunCopies
 
-MONITORED = "val_bound"  # the bound of the validation images, with the KL term at its full weight
-SHOWN = {"test_mse": "test MSE", MONITORED: "validation bound", "val_mse": "validation MSE"}
 FORMATS = {MONITORED: ".4g"}  # all other figures have four decimals
 REFRESH_RATE = 20  # steps between two updates of the bar
 Report = Callable[[dict[str, float]], None]

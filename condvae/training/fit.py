@@ -20,9 +20,9 @@ from condvae.files import require_empty
 from condvae.model.cvae import CVAE
 from condvae.model.saving import require_fit, save_model
 from condvae.run import Run
-from condvae.training.callbacks import MONITORED
 from condvae.training.checkpoints import load_checkpoint
 from condvae.training.checks import check
+from condvae.training.logged import MONITORED
 from condvae.training.module import CVAEModule
 from condvae.training.optimizers import SCHEDULES
 from condvae.training.plan import require_minutes

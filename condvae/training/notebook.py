@@ -6,7 +6,8 @@ from typing import Any
 
 import lightning.pytorch as pl
 
-from condvae.training.callbacks import FORMATS, SHOWN, shown_keys
+from condvae.training.callbacks import FORMATS, shown_keys
+from condvae.training.logged import SHOWN
 
 LOSS = "train_loss_epoch"
 WIDTH, HEIGHT, EDGE = 280, 120, 8  # pixels of a chart, and of the margin around its curve

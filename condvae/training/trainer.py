@@ -25,7 +25,6 @@ from condvae.model.devices import has_bf16
 from condvae.progress import in_notebook
 from condvae.run import Run
 from condvae.training.callbacks import (
-    MONITORED,
     BestCheckpoint,
     LastCheckpoint,
     ProgressBar,
@@ -33,6 +32,7 @@ from condvae.training.callbacks import (
     SettingsFiles,
 )
 from condvae.training.checkpoints import SafeCheckpointIO
+from condvae.training.logged import MONITORED
 from condvae.training.logs import CsvLog
 from condvae.training.notebook import Curves
 from condvae.training.processes import RunCopies, losing_none

@@ -26,6 +26,7 @@ TINY = {
     ],
     "labels": ["--images", "600", "--seeds", "1", "--steps", "2"],
     "lighthouse": ["--segments", "1"],
+    "sweep": ["--segments", "1"],
     "explorer": ["--models", "1", "--moves", "20", "--segments", "1", "--clients", "3", "--seconds", "1"],
 }
 QUICK = "profile"  # runs in `make test`; the others take longer

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from scipy.stats import t
 
-from condvae.cluster.record import FINISHED, STOPPED, Sweep, TrialState
+from condvae.cluster.record import ERROR, FINISHED, STOPPED, Sweep, TrialState
 from condvae.cluster.results import outcomes, rows, states, write_page
-from condvae.cluster.trial import ERROR
-from condvae.report.text import interval
+from condvae.report.trials import interval
 from condvae.run import Run
 from tests.cluster.plans import written
 from tests.conftest import Cli
