@@ -91,7 +91,7 @@ COMPARISONS = (
     )),
     Comparison("best", 3, 1, most_probable, (
         *({**MUON, "training.beta": beta} for beta in (1.0, 0.8)), {**ADAM, "training.beta": 1.0},
-    ), is_applied=False),
+    )),
 )  # fmt: skip
 
 
