@@ -17,7 +17,7 @@ ANSWER = 10  # seconds in which a cluster must answer
 COMPARED = ("condvae", "torch", "numpy", "lightning", "zuko")
 # Ray reports its usage to its makers unless it is told not to, and changes the working directory of its workers.
 ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_CHDIR_TO_TRIAL_DIR": "0", "RAY_AIR_NEW_OUTPUT": "0",
-               "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1"}  # fmt: skip
+               "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1", "TUNE_DISABLE_SIGINT_HANDLER": "1"}  # fmt: skip
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def _start(address: str | None) -> None:
     try:
         ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        raise _unreachable(address, str(error).splitlines()[0]) from error
+        raise _unreachable(address, f"{error}.".splitlines()[0]) from error
 
 
 def _require_answer(address: str) -> None:
@@ -86,16 +86,39 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in COMPARED}}
 
 
+def require_same_versions() -> None:
+    """Make sure, in the driver, that each machine of the cluster has its versions.
+
+    Raises:
+        ClusterError: one has not.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    ask, wanted = ray.remote(num_cpus=0)(_difference), versions()
+    nodes = [node["NodeID"] for node in nodes_of_cluster() if node["Alive"]]
+    places = [NodeAffinitySchedulingStrategy(node, soft=True) for node in nodes]  # one may be lost just now
+    found: list[str] = ray.get([ask.options(scheduling_strategy=place).remote(wanted) for place in places])
+    for problem in filter(None, found):
+        raise ClusterError(problem)
+
+
 def require_versions(wanted: Mapping[str, str]) -> None:
     """Make sure, in a worker, that it has the versions of the driver.
 
     Raises:
-        ClusterError: one differs.
+        ClusterError: it has not.
     """
+    problem = _difference(wanted)
+    if problem:
+        raise ClusterError(problem)
+
+
+def _difference(wanted: Mapping[str, str]) -> str:
+    """What differs on this machine, as a message. Empty if nothing does."""
     found = versions()
     different = [f"{name} {found[name]} instead of {wanted[name]}" for name in wanted if found[name] != wanted[name]]
-    if different:
-        raise ClusterError(
-            f"The machine {platform.node()} has {', '.join(different)}. Install the same versions on all machines of "
-            "the cluster."
-        )
+    if not different:
+        return ""
+    names = ", ".join(different)
+    return f"The machine {platform.node()} has {names}. Install the same versions on all machines of the cluster."

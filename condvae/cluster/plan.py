@@ -1,7 +1,7 @@
 """What a sweep tries: a YAML file, checked before anything is started."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from math import inf, prod
 from pathlib import Path
@@ -95,8 +95,8 @@ class Plan:
             require(RUN in command.split(), "after", command, "commands with the word RUN, such as 'evaluate RUN'")
         if self.method == "bayes":
             require(not self.grid, "grid", self.grid, "left out if method is bayes. Write its lists into search")
-            single = self.early_stopping is None or len(self.all_seeds) == 1
-            require(single, "early_stopping", "given", "left out if method is bayes and there are several seeds")
+            one = "one seed if method is bayes. Try the best settings with more seeds in a grid"
+            require(len(self.all_seeds) == 1, "seeds", self.seeds, one)
 
     @property
     def all_seeds(self) -> list[int]:
@@ -169,7 +169,8 @@ class Plan:
         seeds = self.seeds
         is_list = isinstance(seeds, list) and bool(seeds) and all(isinstance(one, int) for one in seeds)
         is_count = isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1
-        require(is_count or is_list, "seeds", seeds, "a number of seeds, at least 1, or a list of seeds")
+        allowed = "a number of seeds, at least 1, or a list of different seeds"
+        require(is_count or (is_list and len(set(seeds)) == len(seeds)), "seeds", seeds, allowed)
         require(SEED not in {*self.grid, *self.search, *self.settings}, SEED, "given", "left out: seeds has the seeds")
 
 
@@ -202,7 +203,13 @@ def load_plan(path: Path) -> Plan:
         raise ConfigError(f"Cannot read the sweep {path}: {error}. Check the path and the YAML.") from error
     plan: Plan = restored(Plan, {} if content is None else content)
     plan.require_possible()
-    return plan
+    grid = {**plan.grid, **({RECIPE: [_anywhere(one) for one in plan.grid[RECIPE]]} if RECIPE in plan.grid else {})}
+    return replace(plan, recipe=_anywhere(plan.recipe), grid=grid)
+
+
+def _anywhere(recipe: str) -> str:
+    """A recipe as other folders name it: a path becomes absolute."""
+    return str(Path(recipe).absolute()) if recipe.endswith((".yaml", ".yml")) else recipe
 
 
 def with_settings(config: Config, changed: Mapping[str, Any]) -> Config:

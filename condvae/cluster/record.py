@@ -13,6 +13,7 @@ from condvae.files import write_text
 from condvae.run import Run
 
 TRIALS, PLAN = "trials.json", "sweep.yaml"
+RAY = ".ray"  # folder of Ray Tune's own state
 ERROR = "error.txt"  # in the folder of a trial that failed
 WAITING, RUNNING, FINISHED, STOPPED, FAILED = "waiting", "running", "finished", "stopped early", "failed"
 

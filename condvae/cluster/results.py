@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from condvae.cluster.plan import FIGURES, SEED
-from condvae.cluster.record import FINISHED, Sweep, TrialState, error_of
+from condvae.cluster.record import FAILED, FINISHED, PLAN, RAY, Sweep, TrialState, error_of
 from condvae.report.trials import Curve, Row, SweepPage, interval
 from condvae.training.logged import SHOWN
 
@@ -82,7 +82,7 @@ def write_page(sweep: Sweep) -> Path:
         rows=rows(sweep, found),
         curves=curves,
         errors=errors,
-        plan=(sweep.path / "sweep.yaml").read_text("utf-8"),
+        plan=(sweep.path / PLAN).read_text("utf-8"),
     )
     path = sweep.path / PAGE
     write_sweep_page(page, path)
@@ -102,11 +102,19 @@ def _outcome(sweep: Sweep, trial: TrialState) -> Outcome:
     seconds = max((row["seconds"] for row in history if "seconds" in row), default=0.0)
     curves = {name: [(int(row["epoch"]) + 1, row[name]) for row in history if name in row] for name in SHOWN}
     known = {name: curve for name, curve in curves.items() if curve}
-    return Outcome(trial, known, seconds / 60, error_of(sweep.path / trial.name))
+    return Outcome(trial, known, seconds / 60, _reason(sweep, trial))
+
+
+def _reason(sweep: Sweep, trial: TrialState) -> str:
+    """Why a trial failed. Empty if it did not. What condvae does not expect is in a file of Ray Tune."""
+    own = error_of(sweep.path / trial.name)
+    if own or trial.state != FAILED:
+        return own
+    return (error_of(sweep.path / RAY / trial.name).splitlines() or ["Its worker was lost too often."])[-1]
 
 
 def _mean(group: list[Outcome], figure: str) -> float | None:
-    values = [one.figures[figure] for one in group if figure in one.figures]
+    values = [one.figures[figure] for one in _counted(group) if figure in one.figures]
     return sum(values) / len(values) if values else None
 
 
@@ -114,18 +122,24 @@ def _without_seed(trial: TrialState) -> dict[str, Any]:
     return {name: value for name, value in trial.settings.items() if name != SEED}
 
 
+def _counted(group: list[Outcome]) -> list[Outcome]:
+    """The trials whose figures count: those that are finished, if there are any, and one for each seed."""
+    ended = [one for one in group if one.trial.state == FINISHED] or group
+    return list({one.trial.settings[SEED]: one for one in ended}.values())
+
+
 def _row(group: list[Outcome]) -> Row:
-    ended = [one for one in group if one.trial.state == FINISHED]
+    counted = _counted(group)
     figures = {
-        SHOWN[name]: interval([one.figures[name] for one in ended or group if name in one.figures])
+        SHOWN[name]: interval([one.figures[name] for one in counted if name in one.figures])
         for name in SHOWN
-        if any(name in one.figures for one in ended or group)
+        if any(name in one.figures for one in counted)
     }
     lengths = sorted({one.epochs for one in group})
     return Row(
         settings=_without_seed(group[0].trial),
         trials=[one.trial.name for one in group],
-        finished=len(ended),
+        finished=sum(one.trial.state == FINISHED for one in group),
         figures=figures,
         epochs=f"{lengths[0]} to {lengths[-1]}" if lengths[1:] else f"{lengths[0]}",
         minutes=sum(one.minutes for one in group),

@@ -1,11 +1,12 @@
 """A sweep: many trainings, on this machine or on a cluster, that can be resumed after any fault."""
 
+import shutil
 from pathlib import Path
 
 import yaml
 from filelock import FileLock, Timeout
 
-from condvae.cluster.connection import connected
+from condvae.cluster.connection import connected, require_same_versions
 from condvae.cluster.plan import Plan
 from condvae.cluster.record import PLAN, Sweep
 from condvae.errors import ClusterError
@@ -30,7 +31,12 @@ def sweep(plan: Plan, out: Path, address: str | None = None) -> Sweep:
     found = Sweep(out.absolute())
     require_empty(found.path)
     write_text(found.path / PLAN, yaml.safe_dump(plain(plan), sort_keys=False))
-    _run(found, address)
+    try:
+        _run(found, address)
+    except ClusterError:
+        if not found.trials():  # nothing was begun, so that the corrected command can use the folder
+            shutil.rmtree(found.path)
+        raise
     return found
 
 
@@ -53,6 +59,8 @@ def _run(found: Sweep, address: str | None) -> None:
             from condvae.cluster.tuning import tune_all  # takes seconds, in which Ray starts
 
             wait()
+            if address:
+                require_same_versions()
             tune_all(found)
     except Timeout as error:
         raise ClusterError(

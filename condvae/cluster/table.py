@@ -50,14 +50,14 @@ def live(path: Path) -> Iterator[None]:
 
 
 def _table_until(path: Path, ended: threading.Event) -> None:
-    with Live(console=_console(), transient=True, auto_refresh=False) as shown:
+    with Live(console=_console(), transient=True, auto_refresh=False) as display:
         while not ended.wait(EVERY):
             try:
                 sweep = Sweep(path)
                 found = outcomes(sweep)
                 table = _table(rows(sweep, found)[:MOST_ROWS])
                 table.caption = _sentence(sweep, states(found))
-                shown.update(table, refresh=True)
+                display.update(table, refresh=True)
             except CondvaeError:  # the sweep has not begun to write
                 continue
 

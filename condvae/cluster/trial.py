@@ -1,6 +1,7 @@
 """One trial of a sweep, in a worker: a training that reports its held-out figures, and commands after it."""
 
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -50,6 +51,7 @@ class Trial:
         if run.is_started:
             resume(self.path, callbacks=callbacks)
         else:
+            shutil.rmtree(self.path, ignore_errors=True)  # of a process that was killed before training began
             fit(self.config, self.path, callbacks=callbacks)
 
 
@@ -67,8 +69,4 @@ def run_command(arguments: list[str]) -> None:
 
 def settings_of(plan: Plan, params: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a trial, from what Ray Tune gives it."""
-    from ray.tune.search.repeater import TRIAL_INDEX
-
-    found = dict(params)
-    index = found.pop(TRIAL_INDEX, 0)
-    return {**found, SEED: found.get(SEED, plan.all_seeds[index])}
+    return {**params, SEED: params.get(SEED, plan.all_seeds[0])}

@@ -2,7 +2,9 @@
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +12,16 @@ import optuna
 from ray import tune
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import ASHAScheduler
-from ray.tune.search import BasicVariantGenerator, Repeater
+from ray.tune.search import BasicVariantGenerator
 from ray.tune.search.optuna import OptunaSearch
 
 from condvae.cluster.connection import nodes_of_cluster, require_versions, versions
 from condvae.cluster.plan import FIGURES, SEED, Plan
-from condvae.cluster.record import FAILED, FINISHED, RUNNING, STOPPED, WAITING, Sweep, TrialState, error_of
+from condvae.cluster.record import FAILED, FINISHED, RAY, RUNNING, STOPPED, WAITING, Sweep, TrialState, error_of
 from condvae.cluster.trial import Trial, settings_of
 from condvae.errors import ClusterError
 from condvae.run import Run
 
-RAY = ".ray"  # folder of Ray Tune's own state, in the folder of a sweep
 RETRIES = 10  # of a trial whose worker or machine is lost
 LONGEST = 80  # characters of the name of a run folder
 ENDLESS = 10**9  # epochs
@@ -40,12 +41,13 @@ def tune_all(found: Sweep) -> None:
 def _tuner(found: Sweep, plan: Plan) -> tune.Tuner:
     trainable = tune.with_resources(_work(found, versions(), Path.cwd()), {"cpu": plan.cpus, "gpu": plan.gpus})
     state = found.path / RAY
-    if tune.Tuner.can_restore(str(state)):
-        return tune.Tuner.restore(str(state), trainable)
+    if any(state.glob("experiment_state*.json")):
+        return tune.Tuner.restore(str(state), trainable, resume_errored=True)
+    shutil.rmtree(state, ignore_errors=True)  # of a driver that was killed before it began
     tuning = tune.TuneConfig(
         metric=plan.figure if plan.chooses else None,
         mode=FIGURES[plan.figure] if plan.chooses else None,
-        num_samples=plan.trials * (len(plan.all_seeds) if plan.method == "bayes" else 1),
+        num_samples=plan.trials,
         search_alg=_search(plan),
         scheduler=_scheduler(plan),
         trial_name_creator=name_of,
@@ -65,9 +67,7 @@ def _search(plan: Plan) -> Any:
     if plan.method == "random":
         return BasicVariantGenerator(constant_grid_search=True, random_state=0)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    search = OptunaSearch(seed=0)
-    several = len(plan.all_seeds)
-    return Repeater(search, several) if several > 1 else search
+    return OptunaSearch(seed=0)
 
 
 def _scheduler(plan: Plan) -> Any:
@@ -140,13 +140,19 @@ class _Writer(tune.Callback):
         self.path = path
 
     def on_step_end(self, iteration: int, trials: list[RayTrial], **_: Any) -> None:
-        found = Sweep(self.path)
+        found = _sweep(self.path)
         now = [_state(found, trial) for trial in trials]
         if now != found.trials():
             found.write_trials(now)
 
     def on_experiment_end(self, trials: list[RayTrial], **_: Any) -> None:
         self.on_step_end(0, trials)
+
+
+@cache
+def _sweep(path: Path) -> Sweep:
+    """The sweep in a folder, whose file is read once."""
+    return Sweep(path)
 
 
 def _state(found: Sweep, trial: RayTrial) -> TrialState:

@@ -42,9 +42,12 @@ def require_model(name: str, device: str) -> None:
     """Make sure that there is a model, without loading a run.
 
     Raises:
-        InputError, MissingExtraError, RunError: as in `opened`.
+        ConfigError, InputError, MissingExtraError, RunError: as in `opened`.
     """
     if is_exported(name):
         opened(name, device, 1)
     else:
+        from condvae.model.devices import find_device
+
         Run.find(name).describe()
+        find_device(device)

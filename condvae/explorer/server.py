@@ -33,12 +33,22 @@ def serve(session: Session, options: Options, listener: socket.socket) -> None:
         listener: the open port, from `Options.listen`.
     """
     app = make_app(session, options)
+    warn(options)
+    print(f"The explorer of {session.name} is at {options.address} (Ctrl-C stops it).", flush=True)
+    freeze()
+    server_of(app).run([listener])
+
+
+def warn(options: Options) -> None:
+    """Say if anybody on the network can use the server."""
     if options.warning:
         print(options.warning, flush=True)
-    print(f"The explorer of {session.name} is at {options.address} (Ctrl-C stops it).", flush=True)
+
+
+def freeze() -> None:
+    """Let the garbage collector skip what is loaded, because looking through it would take 0.1 s each time."""
     gc.collect()
-    gc.freeze()  # the garbage collector skips what is loaded, because looking through it would take 0.1 s each time
-    server_of(app).run([listener])
+    gc.freeze()
 
 
 def server_of(app: App) -> uvicorn.Server:

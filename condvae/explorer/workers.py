@@ -4,16 +4,19 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from dataclasses import dataclass
 
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from condvae.errors import CondvaeError, RunError
 from condvae.explorer.monitoring import SHARED, App
 from condvae.explorer.opening import opened
 from condvae.explorer.options import Options
-from condvae.explorer.server import config_of, make_app
+from condvae.explorer.server import config_of, freeze, make_app, warn
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,13 @@ class Opening:
 
     def __call__(self) -> App:
         threading.Thread(target=_end_with_parent, daemon=True).start()
-        return make_app(opened(self.name, self.device, self.options.max_images), self.options)
+        try:
+            app = make_app(opened(self.name, self.device, self.options.max_images), self.options)
+        except CondvaeError as error:
+            print(f"condvae: {error}", file=sys.stderr, flush=True)
+            sys.exit(STARTUP_FAILURE)  # with which uvicorn does not start it again
+        freeze()
+        return app
 
 
 def _end_with_parent() -> None:
@@ -49,9 +58,16 @@ def serve_with_workers(opening: Opening, listener: socket.socket) -> None:
     Args:
         opening: the model, and how to serve it.
         listener: the open port, from `Options.listen`.
+
+    Raises:
+        RunError: a process cannot open the model. It has said why.
     """
     options = opening.options
+    warn(options)
     print(f"The explorer of {opening.name} is at {options.address} in a few seconds (Ctrl-C stops it).", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         os.environ[SHARED] = folder
-        Multiprocess(config_of(opening, is_factory=True, workers=options.workers), [listener]).run()
+        workers = Multiprocess(config_of(opening, is_factory=True, workers=options.workers), [listener])
+        workers.run()
+    if any(one.exitcode == STARTUP_FAILURE for one in workers.processes):
+        raise RunError(f"The explorer of {opening.name} could not start. The reason is above.")

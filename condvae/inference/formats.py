@@ -132,6 +132,7 @@ class Parquet(Format):
         parquet.write_table(pyarrow.table(columns).replace_schema_metadata({"huggingface": about}), file)
 
     def count(self, path: Path) -> int:
+        require_extra("hf", "A parquet file")
         from pyarrow import parquet
 
         with reading(path):
@@ -167,7 +168,7 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, tarfile.TarError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile, tarfile.TarError) as error:
         # a file of numpy.save raises TypeError, and pyarrow's errors are ValueErrors
         raise InputError(f"{path} cannot be read as an archive of images ({error}). Fix or remove it.") from error
 

@@ -11,7 +11,7 @@ import torch.distributed
 from lightning.fabric.utilities.distributed import is_shared_filesystem
 from torch.distributed.distributed_c10d import _set_pg_timeout
 
-from condvae.errors import CondvaeError, TrainingError
+from condvae.errors import CondvaeError, RunError, TrainingError
 from condvae.files import write_bytes
 from condvae.run import Run
 
@@ -41,7 +41,15 @@ class RunCopies(pl.Callback):
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         """Before the checkpoint is read, the main process sends its own, which may be of a later epoch."""
-        if trainer.num_nodes > 1 and trainer.strategy.broadcast(self.run.is_started):
+        if trainer.num_nodes == 1:
+            return
+        resumes = trainer.ckpt_path is not None
+        if resumes != trainer.strategy.broadcast(resumes):
+            raise RunError(
+                f"{self.run.path} has {'a' if resumes else 'no'} checkpoint here, unlike on the first machine. Copy "
+                "the run folder of the first machine to this one, and start all processes again."
+            )
+        if trainer.strategy.broadcast(self.run.is_started):
             self.send(trainer)
 
     def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
