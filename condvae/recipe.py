@@ -1,7 +1,9 @@
 """Recipes: YAML files with the settings that differ from the defaults."""
 
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -25,6 +27,22 @@ def load_recipe(name: str) -> Config:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"Cannot read the recipe {path}: {error}. Check the path and the YAML.") from error
     return Config.from_dict({} if settings is None else settings)
+
+
+def with_settings(config: Config, changed: Mapping[str, Any]) -> Config:
+    """Settings by their names, such as `model.latent`, in place of those of a configuration.
+
+    Raises:
+        ConfigError: a name is unknown, or a value is not possible.
+    """
+    settings = config.to_dict()
+    for name, value in changed.items():
+        group, _, key = name.partition(".")
+        if not key or group not in settings:
+            known = ", ".join(f"{one}.…" for one in settings)
+            raise ConfigError(f"There is no setting '{name}'. Settings begin with {known}, such as model.latent.")
+        settings[group][key] = value
+    return Config.from_dict(settings)
 
 
 def recipe_names() -> list[str]:

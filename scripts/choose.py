@@ -7,7 +7,6 @@ continues with what is there.
 import json
 import sys
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
@@ -26,6 +25,7 @@ from condvae.evaluation.parts.styles import style_agreement
 from condvae.evaluation.protocol import proportioned
 from condvae.evaluation.study import Study, unit_batches
 from condvae.files import write_text
+from condvae.recipe import with_settings
 from condvae.run import Run
 from condvae.seeds import seeded
 from condvae.training.fit import fit, resume
@@ -118,13 +118,8 @@ def main(names: list[str]) -> None:
 
 def changed(comparison: Comparison, trial: Mapping[str, Any], seed: int) -> Config:
     """The settings of a recipe with those of a trial."""
-    values = deepcopy(settings_of(comparison.name, seed).to_dict())
-    values["data"]["validation_split"] = HELD_OUT
-    values["trainer"]["max_epochs"] = comparison.epochs
-    for name, value in {**comparison.at, **trial}.items():
-        section, _, key = name.partition(".")
-        values[section][key] = value
-    return Config.from_dict(values)
+    fixed = {"data.validation_split": HELD_OUT, "trainer.max_epochs": comparison.epochs}
+    return with_settings(settings_of(comparison.name, seed), {**fixed, **comparison.at, **trial})
 
 
 def measure(comparison: Comparison, trial: Mapping[str, Any], seed: int) -> None:

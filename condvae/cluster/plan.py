@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
-from condvae.config import Config, dotted, require
+from condvae.config import Config, require
 from condvae.errors import ConfigError
 from condvae.plain import restored
-from condvae.recipe import load_recipe
+from condvae.recipe import load_recipe, with_settings
 from condvae.training.checks import check
 
 RUN = "RUN"  # stands for the run folder in a command
@@ -210,25 +210,3 @@ def load_plan(path: Path) -> Plan:
 def _anywhere(recipe: str) -> str:
     """A recipe as other folders name it: a path becomes absolute."""
     return str(Path(recipe).absolute()) if recipe.endswith((".yaml", ".yml")) else recipe
-
-
-def with_settings(config: Config, changed: Mapping[str, Any]) -> Config:
-    """Settings by their names, such as `model.latent`, in place of those of a configuration.
-
-    Raises:
-        ConfigError: a name is unknown, or a value is not possible.
-    """
-    settings = config.to_dict()
-    for name, value in changed.items():
-        group, _, key = name.partition(".")
-        if not key or group not in settings:
-            known = ", ".join(f"{one}.…" for one in settings)
-            raise ConfigError(f"There is no setting '{name}'. Settings begin with {known}, such as model.latent.")
-        settings[group][key] = value
-    return Config.from_dict(settings)
-
-
-def differences(config: Config, usual: Config) -> Settings:
-    """The settings in which a configuration differs from another, by their names."""
-    before, now = dotted(usual.to_dict()), dotted(config.to_dict())
-    return {name: value for name, value in now.items() if before.get(name) != value}

@@ -1,9 +1,11 @@
 """The results of a sweep: trials that differ in nothing but the seed are one row, with an interval over the seeds."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from condvae.cluster.plan import FIGURES, SEED
@@ -55,9 +57,9 @@ def rows(sweep: Sweep, found: Iterable[Outcome]) -> list[Row]:
     groups: dict[str, list[Outcome]] = {}
     for one in found:
         groups.setdefault(json.dumps(_without_seed(one.trial), sort_keys=True), []).append(one)
-    made = [(_mean(group, sweep.plan.figure), _row(group)) for group in groups.values()]
+    made = [(_mean_of(group, sweep.plan.figure), _row(group)) for group in groups.values()]
     if FIGURES[sweep.plan.figure] == "max":
-        made = [(None if mean is None else -mean, row) for mean, row in made]
+        made = [(None if value is None else -value, row) for value, row in made]
     made.sort(key=lambda pair: (pair[0] is None, pair[0] or 0))
     return [row for _, row in made]
 
@@ -91,10 +93,7 @@ def write_page(sweep: Sweep) -> Path:
 
 def states(found: Iterable[Outcome]) -> dict[str, int]:
     """The number of trials in each state."""
-    counts: dict[str, int] = {}
-    for one in found:
-        counts[one.trial.state] = counts.get(one.trial.state, 0) + 1
-    return counts
+    return Counter(one.trial.state for one in found)
 
 
 def _outcome(sweep: Sweep, trial: TrialState) -> Outcome:
@@ -113,9 +112,9 @@ def _reason(sweep: Sweep, trial: TrialState) -> str:
     return (error_of(sweep.path / RAY / trial.name).splitlines() or ["Its worker was lost too often."])[-1]
 
 
-def _mean(group: list[Outcome], figure: str) -> float | None:
+def _mean_of(group: list[Outcome], figure: str) -> float | None:
     values = [one.figures[figure] for one in _counted(group) if figure in one.figures]
-    return sum(values) / len(values) if values else None
+    return mean(values) if values else None
 
 
 def _without_seed(trial: TrialState) -> dict[str, Any]:

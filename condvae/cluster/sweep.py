@@ -1,6 +1,8 @@
 """A sweep: many trainings, on this machine or on a cluster, that can be resumed after any fault."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -10,7 +12,7 @@ from condvae.cluster.connection import connected, require_same_versions
 from condvae.cluster.plan import Plan
 from condvae.cluster.record import PLAN, Sweep
 from condvae.errors import ClusterError
-from condvae.files import require_empty, write_text
+from condvae.files import require_empty, storing, write_text
 from condvae.plain import plain
 
 LOCK = ".lock"
@@ -30,13 +32,16 @@ def sweep(plan: Plan, out: Path, address: str | None = None) -> Sweep:
     """
     found = Sweep(out.absolute())
     require_empty(found.path)
-    write_text(found.path / PLAN, yaml.safe_dump(plain(plan), sort_keys=False))
-    try:
-        _run(found, address)
-    except ClusterError:
-        if not found.trials():  # nothing was begun, so that the corrected command can use the folder
-            shutil.rmtree(found.path)
-        raise
+    with storing(found.path / LOCK):
+        found.path.mkdir(parents=True, exist_ok=True)
+    with _alone(found):
+        write_text(found.path / PLAN, yaml.safe_dump(plain(plan), sort_keys=False))
+        try:
+            _run(found, address)
+        except ClusterError:
+            if not found.trials():  # nothing was begun, so that the corrected command can use the folder
+                shutil.rmtree(found.path)
+            raise
     return found
 
 
@@ -48,21 +53,33 @@ def resume_sweep(out: Path, address: str | None = None) -> Sweep:
         ClusterError: as in `sweep`, or another command is working on it.
     """
     found = Sweep(out.absolute())
-    _run(found, address)
+    found.plan  # noqa: B018  (a folder without a plan is refused before Ray starts)
+    with _alone(found):
+        _run(found, address)
     return found
 
 
-def _run(found: Sweep, address: str | None) -> None:
-    found.plan  # noqa: B018  (a folder without a plan is refused before Ray starts)
-    try:
-        with FileLock(found.path / LOCK, timeout=0), connected(address) as wait:
-            from condvae.cluster.tuning import tune_all  # takes seconds, in which Ray starts
+@contextmanager
+def _alone(found: Sweep) -> Iterator[None]:
+    """Inside, no other command works on the sweep.
 
-            wait()
-            if address:
-                require_same_versions()
-            tune_all(found)
+    Raises:
+        ClusterError: one does.
+    """
+    try:
+        with FileLock(found.path / LOCK, timeout=0):
+            yield
     except Timeout as error:
         raise ClusterError(
             f"Another 'condvae sweep' is working on {found.path}. Wait for it, or stop it first."
         ) from error
+
+
+def _run(found: Sweep, address: str | None) -> None:
+    with connected(address) as wait:
+        from condvae.cluster.tuning import tune_all  # takes seconds, in which Ray starts
+
+        wait()
+        if address:
+            require_same_versions()
+        tune_all(found)

@@ -11,9 +11,9 @@ from rich.live import Live
 from rich.table import Table
 
 from condvae.cluster.record import Sweep
-from condvae.cluster.results import outcomes, rows, states
+from condvae.cluster.results import Outcome, outcomes, rows, states
 from condvae.errors import CondvaeError
-from condvae.report.trials import Row, shown
+from condvae.report.trials import Row, columns_of, shown
 
 EVERY = 2.0  # seconds between two looks at the files
 MOST_ROWS = 20  # while the sweep runs
@@ -30,7 +30,7 @@ def show(path: Path) -> None:
     found = outcomes(sweep)
     console = _console()
     console.print(_table(rows(sweep, found)))
-    console.print(_sentence(sweep, states(found)))
+    console.print(_sentence(sweep, found))
     for one in found:
         if one.error:
             console.print(f"{one.trial.name}: {one.error}", highlight=False)
@@ -51,52 +51,50 @@ def live(path: Path) -> Iterator[None]:
 
 def _table_until(path: Path, ended: threading.Event) -> None:
     with Live(console=_console(), transient=True, auto_refresh=False) as display:
-        while not ended.wait(EVERY):
-            try:
-                sweep = Sweep(path)
-                found = outcomes(sweep)
-                table = _table(rows(sweep, found)[:MOST_ROWS])
-                table.caption = _sentence(sweep, states(found))
-                display.update(table, refresh=True)
-            except CondvaeError:  # the sweep has not begun to write
-                continue
+        for sweep, found in _looks(path, ended):
+            table = _table(rows(sweep, found)[:MOST_ROWS])
+            table.caption = _sentence(sweep, found)
+            display.update(table, refresh=True)
 
 
 def _lines_until(path: Path, ended: threading.Event) -> None:
     before = ""
-    while not ended.wait(EVERY):
-        try:
-            sweep = Sweep(path)
-            now = _sentence(sweep, states(outcomes(sweep)))
-        except CondvaeError:
-            continue
+    for sweep, found in _looks(path, ended):
+        now = _sentence(sweep, found)
         if now != before:
             print(now, flush=True)
         before = now
+
+
+def _looks(path: Path, ended: threading.Event) -> Iterator[tuple[Sweep, list[Outcome]]]:
+    """The trials, again and again until the event. Nothing as long as the sweep has not begun to write."""
+    while not ended.wait(EVERY):
+        try:
+            sweep = Sweep(path)
+            found = sweep, outcomes(sweep)
+        except CondvaeError:
+            continue
+        yield found
 
 
 def _console() -> Console:
     return Console(width=None if sys.stdout.isatty() else WIDE)
 
 
-def _sentence(sweep: Sweep, counts: dict[str, int]) -> str:
-    total, known = sweep.plan.total, sum(counts.values())
-    parts = [f"{count} {state}" for state, count in counts.items()]
+def _sentence(sweep: Sweep, found: list[Outcome]) -> str:
+    total, known = sweep.plan.total, len(found)
+    parts = [f"{count} {state}" for state, count in states(found).items()]
     return f"{total} trials: " + ", ".join(parts + ([f"{total - known} not begun"] if total > known else []))
 
 
 def _table(found: list[Row]) -> Table:
-    table = Table()
-    names = list(dict.fromkeys(name for row in found for name in row.settings))
-    titles = list(dict.fromkeys(title for row in found for title in row.figures))
+    table, (names, titles) = Table(), columns_of(found)
     for name in names:
         table.add_column(name)
     for title in [*titles, "seeds", "epochs", "minutes"]:
         table.add_column(title, justify="right")
     for row in found:
         settings = [shown(row.settings.get(name, "")) for name in names]
-        seeds = str(row.finished) if row.finished == len(row.trials) else f"{row.finished} of {len(row.trials)}"
-        table.add_row(
-            *settings, *(row.figures.get(title, "") for title in titles), seeds, row.epochs, f"{row.minutes:.1f}"
-        )
+        figures = [row.figures.get(title, "") for title in titles]
+        table.add_row(*settings, *figures, row.seeds, row.epochs, f"{row.minutes:.1f}")
     return table

@@ -27,6 +27,12 @@ class Row:
     epochs: str
     minutes: float
 
+    @property
+    def seeds(self) -> str:
+        """The number of finished seeds, and of all if they differ, as text."""
+        every = len(self.trials)
+        return f"{self.finished}" if self.finished == every else f"{self.finished} of {every}"
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -62,19 +68,21 @@ class SweepPage:
     plan: str
 
     @property
-    def names(self) -> list[str]:
-        """The settings that vary."""
-        return list(dict.fromkeys(name for row in self.rows for name in row.settings))
-
-    @property
-    def titles(self) -> list[str]:
-        """The titles of all figures."""
-        return list(dict.fromkeys(title for row in self.rows for title in row.figures))
+    def columns(self) -> tuple[list[str], list[str]]:
+        """The settings that vary, and the titles of the figures."""
+        return columns_of(self.rows)
 
     def order(self) -> list[Curve]:
         """The trials that have the figure, the best last."""
         known = [curve for curve in self.curves if curve.points]
         return sorted(known, key=lambda curve: curve.points[-1][1], reverse=not self.is_max)
+
+
+def columns_of(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
+    """The settings that vary between rows, and the titles of their figures."""
+    names = dict.fromkeys(name for row in rows for name in row.settings)
+    titles = dict.fromkeys(title for row in rows for title in row.figures)
+    return list(names), list(titles)
 
 
 def shown(value: Any) -> str:

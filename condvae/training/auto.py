@@ -12,7 +12,7 @@ import numpy as np
 
 from condvae.config import Config
 from condvae.data.dataset import Dataset
-from condvae.recipe import load_recipe
+from condvae.recipe import load_recipe, with_settings
 from condvae.training.plan import divided, with_plan
 
 STEPS = "steps"  # of training, without --minutes. It is no setting: trainer.max_epochs follows from it
@@ -204,7 +204,7 @@ def auto(data: Dataset, base: Config, given: Collection[str] = ()) -> tuple[Conf
         settings = ", ".join(f"{name} {_shown(chosen[name])}" for name in won)
         sentences += [f"{rule.when[0].upper()}{rule.when[1:]}: {settings}. Reason: {rule.why}."] if won else []
     steps = chosen.pop(STEPS, None)
-    config = _with(base, chosen)
+    config = with_settings(base, chosen)
     if steps is None:
         return config, sentences
     share = 0 if data.validation is not None else config.data.validation_split
@@ -226,14 +226,6 @@ def table() -> str:
         settings = ", ".join(f"`{name}` {_shown(value)}" for name, value in rule.settings.items())
         lines.append(f"| {rule.when} | {settings} | {rule.why} |")
     return "\n".join(lines)
-
-
-def _with(base: Config, chosen: Mapping[str, Any]) -> Config:
-    settings = base.to_dict()
-    for name, value in chosen.items():
-        group, _, key = name.partition(".")
-        settings[group][key] = value
-    return Config.from_dict(settings)
 
 
 def _of_length(config: Config, steps: int, facts: Facts, share: float) -> Config:
