@@ -10,7 +10,7 @@ test: .venv/installed  # each process has one thread: more than there are cores 
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist worksteal
 
 test-slow: .venv/installed
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow --durations 20 --durations-min 10
 
 docs: .venv/installed
 	$(BIN)/mkdocs build --strict

@@ -2,11 +2,13 @@
 
 from benchmarks import (
     augmentation,
+    bulk,
     decoding,
     explorer,
     exported,
     large,
     lighthouse,
+    machines,
     packing,
     profile,
     quality,
@@ -22,7 +24,7 @@ from benchmarks.harness import arguments
 def main() -> None:
     out = str(arguments(__doc__, None).out)
     quick = (startup, exported, decoding, packing, training, profile, tried, scaling)
-    for benchmark in (*quick, large, quality, explorer, lighthouse, sweep, augmentation):
+    for benchmark in (*quick, large, quality, explorer, lighthouse, sweep, bulk, machines, augmentation):
         benchmark.main(["--out", out])
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from condvae.errors import ConfigError
 from condvae.plain import plain, restored
 
-# Ten epochs, as in the experiment. One device, because several would multiply the batch.
+# Ten epochs, as in the experiment. One device, because more of them start further processes.
 TRAINER = {"max_epochs": 10, "devices": 1}
 Z_PRIORS = ("prior", "mixture")  # where z is drawn from: the model's own prior, or the mixture fitted to its codes
 DEVICES = ("auto", "cpu", "cuda", "mps")  # where a model can compute
@@ -133,7 +133,7 @@ class TrainingConfig:
     """How a model is trained. The number of epochs is Lightning's own setting, trainer.max_epochs.
 
     Args:
-        batch_size: number of images in one step, for each process.
+        batch_size: number of images in one step, of all processes together.
         optimizer: adam, or muon (Muon for the weights between hidden layers, Adam for all other parameters).
         learning_rate: step size of Adam. If the schedule changes the step size, this is the largest one.
         muon_learning_rate: step size of Muon. If the schedule changes the step size, this is the largest one.

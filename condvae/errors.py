@@ -20,6 +20,7 @@ from collections.abc import Iterable
 MOST_LISTED = 10  # of many findings
 MOST_NAMES = 30  # to choose from
 EXTRAS: dict[str, tuple[str, ...]] = {
+    "cloud": ("obstore",),
     "train": ("imagehash", "lightning", "jsonargparse", "pytorch_optimizer"),
     "report": ("imagehash", "jinja2", "matplotlib", "sklearn", "torchmetrics"),
     "explorer": (

@@ -2,7 +2,6 @@
 
 import io
 from math import ceil, sqrt
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from condvae.errors import InputError
+from condvae.storage.place import Place
 
 if TYPE_CHECKING:  # an exported model is used without PyTorch
     from torch import Tensor
@@ -67,7 +67,7 @@ def png(image: NDArray[np.uint8], scale: int = 1) -> bytes:
     return buffer.getvalue()
 
 
-def read_image(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+def read_image(path: Place, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     """Read an image file as uint8 (C, H, W). It is converted to grey if C is 1, and to RGB if C is 3.
 
     Raises:
@@ -75,7 +75,7 @@ def read_image(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     """
     channels, height, width = shape
     try:
-        with Image.open(path) as picture:
+        with path.open() as file, Image.open(file) as picture:
             if picture.mode[0] in "IF":
                 raise ValueError(f"{picture.mode}: more than 8 bits a channel")
             pixels = np.array(picture.convert("L" if channels == 1 else "RGB"))

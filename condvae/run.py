@@ -16,10 +16,10 @@ from typing import Any
 import yaml
 
 from condvae.config import Config
-from condvae.errors import CondvaeError, RunError
-from condvae.files import replacing, sha256, storing, write_text
+from condvae.errors import CondvaeError, ConfigError, RunError
 from condvae.hub import is_address, parse, pulled
 from condvae.progress import announce
+from condvae.storage.files import replacing, sha256, storing, write_text
 
 FORMAT = 2  # 1 had the data source as a text, and the number of validation images among the settings of training
 PRETRAINED = "pretrained"  # names the model that ships with the package
@@ -58,7 +58,18 @@ class Run:
         if is_address(str(name)):
             address = parse(str(name))
             return cls(pulled(address), COPIES / str(address).removeprefix("hf://").replace("/", "--"))
-        return cls(Path(name))
+        return cls.at(name)
+
+    @classmethod
+    def at(cls, path: Path | str) -> "Run":
+        """A run by its folder.
+
+        Raises:
+            ConfigError: it is an address of something else.
+        """
+        if "://" in str(path):
+            raise ConfigError(f"A run folder must be a path of this machine, got {path}.")
+        return cls(Path(path))
 
     def own(self) -> "Run":
         """This run, or a copy of it in runs/ if it ships with the package or is in the cache of the Hub.

@@ -1,7 +1,8 @@
 """Compare settings of recipes on held-out training images: python -m scripts.choose [NAME ...]
 
-No test image is used. It writes docs/choices.md. Results are kept in docs/quality/choices.json, and an interrupted call
-continues with what is there.
+No test image is used. It writes docs/choices.md. The trials are sweeps, on this machine or on the cluster whose address
+is given as --address. Results are kept in docs/quality/choices.json, and an interrupted call continues with what is
+there.
 """
 
 import json
@@ -9,7 +10,6 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,15 +24,14 @@ from condvae.evaluation.importance import log_likelihood
 from condvae.evaluation.parts.styles import style_agreement
 from condvae.evaluation.protocol import proportioned
 from condvae.evaluation.study import Study, unit_batches
-from condvae.files import write_text
 from condvae.recipe import with_settings
-from condvae.run import Run
 from condvae.seeds import seeded
-from condvae.training.fit import fit, resume
+from condvae.storage.files import write_text
 from condvae.training.styles import SHARED
 from scripts.choose_criteria import Trial, least_error, most_probable, nearest, shared, shared_at_least_error
 from scripts.quality import settings as settings_of
 from scripts.quality_cells import over_seeds, table
+from scripts.sweeps import arguments, trained
 
 RUNS, RESULTS, PAGE = Path("runs/choices"), Path("docs/quality/choices.json"), Path("docs/choices.md")
 HELD_OUT = 5000
@@ -49,7 +48,6 @@ class Comparison(NamedTuple):
         seeds: how many.
         criterion: how the choice is made.
         trials: the changed settings, by dotted names. The recipe has those of one of them.
-        is_applied: whether the recipe has the settings that are chosen.
         at: other settings of all trials, by dotted names, where they are not those of the recipe.
     """
 
@@ -58,7 +56,6 @@ class Comparison(NamedTuple):
     seeds: int
     criterion: Callable[[list[Trial]], int]
     trials: tuple[Mapping[str, Any], ...]
-    is_applied: bool = True
     at: Mapping[str, Any] = {}
 
 
@@ -84,7 +81,7 @@ COMPARISONS = (
     Comparison("attributes", 3, 1, shared, weights(0.0, 0.3, 1.0), at=BETA),
     Comparison("attributes", 3, 1, nearest, tuple(
         {"training.shared_style": 0.3, "training.beta": beta} for beta in (1.0, 0.8, 0.6)
-    ), is_applied=False),
+    )),
     Comparison("conv", 3, 2, nearest, (
         *({**MUON, "training.beta": beta} for beta in (1.0, 0.8, 0.6)),
         *({**ADAM, "training.beta": beta} for beta in (1.0, 0.8)),
@@ -105,13 +102,12 @@ class HeldOut(Study):
         return replace(whole, test=whole.validation)
 
 
-def main(names: list[str]) -> None:
+def main(argv: list[str]) -> None:
     """Measure what is missing, and write the page."""
+    options = arguments(__doc__, argv)
     for comparison in COMPARISONS:
-        for trial in comparison.trials:
-            for seed in range(comparison.seeds):
-                if not names or comparison.name in names:
-                    measure(comparison, trial, seed)
+        if not options.names or comparison.name in options.names:
+            measure(comparison, options.address)
     PAGE.write_text("\n".join(page()), "utf-8")
     print(f"Written: {PAGE}")
 
@@ -122,18 +118,19 @@ def changed(comparison: Comparison, trial: Mapping[str, Any], seed: int) -> Conf
     return with_settings(settings_of(comparison.name, seed), {**fixed, **comparison.at, **trial})
 
 
-def measure(comparison: Comparison, trial: Mapping[str, Any], seed: int) -> None:
-    """Train and measure one trial with one seed, unless its result is there already."""
-    config = changed(comparison, trial, seed)
-    if any(one["config"] == config.to_dict() for one in results()):
+def measure(comparison: Comparison, address: str | None) -> None:
+    """Train and measure the trials of which a result is missing."""
+    missing = [trial for trial in comparison.trials if not measured(comparison, trial)]
+    if not missing:
         return
-    name = sha256(json.dumps(config.to_dict(), sort_keys=True).encode()).hexdigest()[:12]
-    run = Run(RUNS / f"{comparison.name}-{name}")
-    print(comparison.name, dict(trial), seed, flush=True)
-    if not run.is_finished:
-        resume(run.path) if run.is_started else fit(config, run.path)
-    found = {"config": config.to_dict(), **figures(HeldOut(run))}
-    write_text(RESULTS, json.dumps([*results(), found], indent=1) + "\n")
+    configs = {f"{comparison.name}-{number}": changed(comparison, trial, 0) for number, trial in enumerate(missing)}
+    runs = trained(configs, comparison.seeds, RUNS, address=address)
+    known = [one["config"] for one in results()]
+    for run in runs.values():
+        config = run.config().to_dict()
+        if config not in known:
+            found = {"config": config, **figures(HeldOut(run))}
+            write_text(RESULTS, json.dumps([*results(), found], indent=1) + "\n")
 
 
 def figures(study: Study) -> dict[str, float]:
@@ -189,7 +186,6 @@ def page() -> list[str]:
         lines += [f"{comparison.epochs} epochs, {seeds}." + ("" if best is not None else " Not all are measured yet.")]
         at = ", ".join(f"`{name.partition('.')[2]}: {value}`" for name, value in comparison.at.items())
         lines += ["", f"All with {at}."] if at else []
-        lines += [] if comparison.is_applied else ["", "The recipe does not have the chosen setting yet."]
         lines += ["", *table(["settings", *TITLES, "chosen"], rows)]
     return [*lines, ""]
 
@@ -203,7 +199,8 @@ TITLES = ("squared error", "-log p(x\\|y)", "Frechet distance", *(f"{name} share
 INTRODUCTION = f"""This page is written by `python -m scripts.choose`. Each trial is trained on the training images
 without {HELD_OUT:,} of them, and measured on those {HELD_OUT:,}. No test image is used. Trials have fewer epochs than
 the recipe, except for `fast`. The recipes have the settings that the criterion in each heading chooses, and a test
-compares them. `attributes` has the optimizer and the weight of the KL term of `conv`.
+compares them. `attributes` has the optimizer of `conv`. The judge, whose features the Frechet distance uses, was
+trained on the held-out images, too. That makes no difference between trials.
 
 -log p(x|y) is by {SAMPLES} importance samples for {IMAGES:,} images. The Frechet distance is of decoder means with z
 from the prior. A style is shared if it correlates between labels at the same z. A cell has the mean over seeds ± the

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from condvae.errors import CondvaeError, DataError
-from condvae.files import require_empty, storing, write_text
+from condvae.storage.files import require_empty, storing, write_text
 
 NPM_PACKAGE = "emoji-datasource-twitter@16.0.0"
 SECONDS_PER_NPM = 600

@@ -2,9 +2,10 @@
 
 The tables in the READMEs and the figures in the files of recipes are written, too.
 
-All of it takes about five hours on two cores. Each result is kept in docs/quality/ with the settings that it belongs
-to. An interrupted call, or a call for other names, continues with what is there. If all results are there, only the
-page is written. `python -m scripts.quality minutes` measures how long training takes. Nothing else may run meanwhile.
+All of it takes about five hours on two cores, and less on a cluster, whose address is given as --address. Each result
+is kept in docs/quality/ with the settings that it belongs to. An interrupted call continues, and what is measured
+already is left out. If all results are there, only the page is written. `python -m scripts.quality minutes` measures
+how long training takes. Nothing else may run meanwhile.
 """
 
 import json
@@ -22,31 +23,37 @@ from condvae.evaluation.evaluate import EDITION, evaluate, load_evaluation
 from condvae.evaluation.part import parts
 from condvae.evaluation.protocol import Protocol
 from condvae.evaluation.study import Study
-from condvae.files import write_text
 from condvae.plain import plain
 from condvae.recipe import load_recipe
-from condvae.run import Run
-from condvae.training.fit import fit, resume
+from condvae.run import SHIPPED, Run
+from condvae.storage.files import write_text
+from condvae.training.fit import fit
 from scripts.quality_page import Results, page
+from scripts.quality_peers import peers
 from scripts.quality_rows import texts
+from scripts.sweeps import arguments, trained
 
 NAMES = ("paper", "fast", "plane", "plane-gaussian", "conv", "best", "attributes")
 SEEDS = (0, 1)
 RUNS, RESULTS, PAGE = Path("runs/quality"), Path("docs/quality"), Path("docs/quality.md")
+SHIPPED_NAME, SHIPPED_RESULT = "plane-shipped", SHIPPED / "evaluation.json"
 MINUTES = "minutes"  # the name of the file of training times
 SHOWN = ("reconstruction", "codes", "accuracy", "likelihood", "styles", "control", "memorisation", "realism",
          "classifier_score")  # fmt: skip
 TIMED = 2  # epochs of which the faster one is the time of an epoch
 
 
-def main(names: list[str]) -> None:
+def main(argv: list[str]) -> None:
     """Measure what is missing, and write all texts."""
-    if names == [MINUTES]:
+    options = arguments(__doc__, argv)
+    if options.names == [MINUTES]:
         write(MINUTES, {name: minutes(settings(name, 0)) for name in NAMES})
     else:
-        for seed in SEEDS:
-            for name in names or NAMES:
-                measure(name, seed)
+        names = [name for name in options.names or NAMES if not all(load(name, seed) for seed in SEEDS)]
+        configs = {name: settings(name, 0) for name in names}
+        runs = trained(configs, len(SEEDS), RUNS, ["evaluate RUN"], options.address) if names else {}
+        for (name, seed), run in runs.items():
+            measure(name, seed, run)
     results = known_results()
     for path, text in {PAGE: "\n".join(page(results)), **texts(results)}.items():
         path.write_text(text, "utf-8")
@@ -63,24 +70,16 @@ def settings(name: str, seed: int) -> Config:
     return replace(config, model=model, training=training)
 
 
-def measure(name: str, seed: int) -> None:
-    """Train and evaluate one recipe with one seed, unless the result is there already."""
-    if load(name, seed):
-        return
-    config = settings(name, seed)
-    run = Run(RUNS / f"{name}-{seed}")
-    if run.is_started and run.config() != config:
-        raise SystemExit(f"{run.path} was trained with other settings than those of recipe {name}. Delete it.")
-    print(f"{name}, seed {seed}", flush=True)
-    if not run.is_finished:
-        resume(run.path) if run.is_started else fit(config, run.path)
+def measure(name: str, seed: int, run: Run) -> None:
+    """Write the result of a run. What its evaluation lacks is measured."""
     study = Study(run)
     known = load_evaluation(study)
     missing = [one for one in SHOWN if one not in known.parts and parts()[one].applies(study)]
     found = plain(evaluate(study, missing) if missing else known)
     require_usual(run, found)
     record = study.description["record"]
-    write(f"{name}-{seed}", {"config": config.to_dict(), "record": record, "processor": platform.processor(), **found})
+    config = settings(name, seed).to_dict()
+    write(f"{name}-{seed}", {"config": config, "record": record, "processor": platform.processor(), **found})
 
 
 def require_usual(run: Run, found: dict[str, Any]) -> None:
@@ -117,10 +116,12 @@ def known_results() -> Results:
     """The results of each recipe that has any, one for each seed."""
     found = {name: [load(name, seed) for seed in SEEDS] for name in NAMES}
     known = {name: [one for one in versions if one] for name, versions in found.items() if any(versions)}
+    if SHIPPED_RESULT.is_file():
+        known[SHIPPED_NAME] = [json.loads(SHIPPED_RESULT.read_text("utf-8"))]
     path = RESULTS / f"{MINUTES}.json"
     times = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     before = json.loads((RESULTS / "before.json").read_text("utf-8"))
-    return Results(known, times, before)
+    return Results(known, times, before, peers())
 
 
 def write(name: str, content: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ KEYS = {
     "controls": ("images",),
 }
 Result = dict[str, Any]
+SAME = 1e-6  # a relative deviation that is rounding
 
 
 def at(result: Result, place: str) -> Any:
@@ -70,7 +71,10 @@ def spread(found: list[Result]) -> str:
 def over_seeds(values: list[float], decimals: int | None = None) -> str:
     """The mean of seeds ± their standard deviation, with four digits or with some decimals."""
     center = f"{mean(values):.4g}" if decimals is None else f"{mean(values):.{decimals}f}"
-    return center + (f" ± {stdev(values):.1g}" if len(values) > 1 else "")
+    if len(values) < 2:
+        return center
+    deviation = stdev(values)
+    return f"{center} ± {deviation if deviation > SAME * abs(mean(values)) else 0:.1g}"
 
 
 def mean_of(versions: list[Result], place: str) -> float | None:

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from scripts import quality_texts as texts
 from scripts.quality_cells import JUDGED, RANDOM, Result, at, compared, figures, over_seeds, shared, spread, table
+from scripts.quality_peers import Tables, beside_others
 
 PIXELS = "pixels, averaged over 2 x 2 and shifted by at most one pixel"
 STYLES = ("slant", "thickness", "ink", "width")
@@ -109,11 +110,13 @@ class Results(NamedTuple):
         known: the results of each recipe, one for each seed.
         minutes: training time of recipes on two cores.
         before: figures of earlier estimators and settings, by recipe and place, one for each seed.
+        peers: the tables of other generators.
     """
 
     known: dict[str, list[Result]]
     minutes: dict[str, float]
     before: dict[str, dict[str, list[float]]]
+    peers: Tables
 
 
 def page(results: Results) -> list[str]:
@@ -122,7 +125,7 @@ def page(results: Results) -> list[str]:
     lines = ["# Quality of the recipes", "", texts.INTRODUCTION]
     if not known:
         return [*lines, "", "No recipe has been measured with its present settings.", ""]
-    lines += ["", "## Goals", "", *goals(known)]
+    lines += ["", "## Goals", "", texts.GOALS, "", *goals(known)]
     lines += ["", "## Labels share their styles", "", texts.SHARING, "", *by_recipe(known, AGREEMENT)]
     for name, versions in known.items():
         lines += ["", f"## Images of `{name}`", "", *images(versions)]
@@ -148,13 +151,14 @@ def page(results: Results) -> list[str]:
     for name, versions in known.items():
         lines += ["", f"`{name}`:", "", *classes(versions)]
     lines += ["", "## Before and after", "", texts.CHANGES, "", *changes(results)]
+    lines += beside_others(results.peers)
     return [*lines, "", "## Protocols", "", *protocols(known), ""]
 
 
 def goals(known: dict[str, list[Result]]) -> list[str]:
     rows = []
     for name, versions in known.items():
-        for title, place, sign, bound in GOALS[name] + SHARED:
+        for title, place, sign, bound in GOALS.get(name, []) + SHARED:
             found = figures(versions, place)
             values = [figure["value"] for figure in found]
             if values:  # attributes that are conditions have no agreement
@@ -216,7 +220,7 @@ def classes(versions: list[Result]) -> list[str]:
     rows: list[list[str]] = []
     for number in range(10):
         found = (figures(versions, place.format(number)) for place in BY_CLASS.values())
-        rows.append([str(number), *(over_seeds([one["value"] for one in own]) if own else "-" for own in found)])
+        rows.append([str(number), *(spread(own) for own in found)])
     return table(["class", *BY_CLASS], rows)
 
 
@@ -227,8 +231,8 @@ def changes(results: Results) -> list[str]:
     for place in places:
         cells = []
         for name, own in results.before.items():
-            now = [one["value"] for one in figures(results.known.get(name, []), place)]
-            cells.append(f"{over_seeds(own[place]) if place in own else '-'} → {over_seeds(now) if now else '-'}")
+            now = spread(figures(results.known.get(name, []), place))
+            cells.append(f"{over_seeds(own[place]) if place in own else '-'} → {now}")
         rows.append([place.replace("/", ", "), *(cell.replace("- → -", "-") for cell in cells)])
     return table(["figure", *(f"`{name}`" for name in results.before)], rows)
 

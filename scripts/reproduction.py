@@ -1,10 +1,12 @@
 """Reproduce the experiment with twenty seeds and write docs/reproduction.md: python -m scripts.reproduction
 
-This takes about 45 minutes on two cores. If it is interrupted, the next call continues where it stopped. The figures of
-each seed are kept in docs/quality/reproduction.json. If all are there, only the page is written.
+This takes about 45 minutes on two cores, and less on a cluster, whose address is given as --address. If it is
+interrupted, the next call continues where it stopped. The figures of each seed are kept in
+docs/quality/reproduction.json. If all are there, only the page is written.
 """
 
 import json
+import sys
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -12,8 +14,11 @@ from typing import Any
 from scipy.stats import t
 
 from condvae.evaluation.judge import load_judge
-from condvae.files import write_text
+from condvae.recipe import load_recipe
 from condvae.reproduce import reproduce
+from condvae.run import Run
+from condvae.storage.files import write_text
+from scripts.sweeps import arguments, trained
 
 SEEDS = range(20)
 RUNS, RESULTS = Path("runs/seeds"), Path("docs/quality/reproduction.json")
@@ -29,18 +34,20 @@ CLASS = ", class "  # in the headings of figures of one class, which the page do
 HEAD = ("figure", "lowest to highest", "mean ±", "reference", "interval", "agrees")
 
 
-def main() -> None:
-    for seed in SEEDS:
-        known = results()
-        if str(seed) not in known:
-            write_text(RESULTS, json.dumps({**known, str(seed): measured(seed)}, indent=1) + "\n")
+def main(argv: list[str]) -> None:
+    options = arguments(__doc__, argv)
+    if len(results()) < len(SEEDS):
+        command = "reproduce --out RUN --seed SEED"
+        runs = trained({"paper": load_recipe("paper")}, len(SEEDS), RUNS, [command], options.address)
+        found = {str(seed): measured(run, seed) for (_, seed), run in sorted(runs.items())}
+        write_text(RESULTS, json.dumps(found, indent=1) + "\n")
     PAGE.write_text("\n".join(page(results())), "utf-8")
     print(f"Written: {PAGE}")
 
 
-def measured(seed: int) -> dict[str, Any]:
+def measured(run: Run, seed: int) -> dict[str, Any]:
     """The figures of one seed, and the claims with their findings."""
-    evaluation, claims = reproduce(RUNS / str(seed), seed)
+    evaluation, claims = reproduce(run.path, seed)
     return {
         "figures": {title: figure.value for heading, title, figure in evaluation.figures() if CLASS not in heading},
         "claims": [
@@ -125,4 +132,4 @@ the reference for others."""
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -2,8 +2,11 @@
 
 import base64
 import io
+import os
 import shutil
 import signal
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,11 +23,14 @@ from condvae.model.cvae import CVAE
 from condvae.model.saving import load
 from condvae.recipe import load_recipe
 from condvae.run import Run
+from condvae.storage import connection
+from tests.storage import servers
 
 if TYPE_CHECKING:
     from condvae.evaluation.study import Study
 
 SHORT = {"max_epochs": 1, "limit_train_batches": 200}
+BUCKETS = count()  # their numbers
 FIXTURES = Path(__file__).parent / "fixtures" / "runs"  # runs of an earlier version, one of each kind
 
 
@@ -115,6 +121,24 @@ def hear_interrupts() -> None:
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str]) -> Cli:
     return Cli(capsys)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The address of a server of object storage."""
+    with servers.moto() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of an empty bucket."""
+    for name, value in servers.environment(server).items():
+        monkeypatch.setenv(name, value)
+    connection.store.cache_clear()
+    name = f"bucket-{os.getpid()}-{next(BUCKETS)}"
+    servers.make_bucket(server, name)
+    return f"s3://{name}"
 
 
 @pytest.fixture

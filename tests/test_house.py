@@ -28,6 +28,7 @@ HOMES = {
     "lightning": {"training"},
     "huggingface_hub": {"export", "hub"},
     "matplotlib": {"report"},
+    "obstore": {"storage"},
     "onnx": {"export", "inference"},
     "optuna": {"cluster"},
     "ray": {"cluster"},

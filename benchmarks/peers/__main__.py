@@ -4,34 +4,35 @@
 
 All sides get the same training images and the same minutes of training on the same number of cores, draw as many
 images, and are measured by the same evaluation. Each peer runs in an environment of its own, which is made when it is
-first needed. What is measured is kept in the folder --work, so that an interrupted benchmark continues with what is
-there. To measure a side again, delete its file there.
+first needed. Images and what is measured of them are kept in the folder --work, so that an interrupted benchmark
+continues with what is there. To train a side again, delete its folder and its file there.
 """
 
 import json
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks.harness import publish
-from benchmarks.peers.drawing import PEERS, Drawn, Options, peer, real
-from benchmarks.peers.environments import SCRIPTS
+from benchmarks.peers.drawing import PEERS, Drawn, Options, peer, read, real, write
+from benchmarks.peers.environments import SCRIPTS, requirements
 from benchmarks.peers.evaluation import Evaluator
 from benchmarks.peers.ours import ours
 from condvae.data.dataset import Dataset
 from condvae.data.sources import load_data
-from condvae.files import write_text
+from condvae.evaluation.evaluate import EDITION
 from condvae.plain import plain
+from condvae.storage.files import sha256, write_text
 
 OURS, REAL = "condvae", "real"
 NAMES = (REAL, OURS, *PEERS)
+HERE = Path(__file__).parent
 Side = Callable[[], Iterator[tuple[str, Drawn]]]
 Rows = dict[str, dict[str, Any]]  # titles to numbers and figures
 
@@ -43,17 +44,42 @@ def sides(data: Dataset, options: Options, folder: Path) -> dict[str, Side]:
 
 
 def measured(name: str, side: Side, evaluator: Evaluator, options: Options, folder: Path) -> Rows:
-    """The rows of a side, from its file if it was measured with the same options, scripts and data before."""
+    """The rows of a side, from its file if the same images were measured by the same evaluation before."""
     path = folder / f"{name}.json"
-    wanted = {**asdict(options), "scripts": _scripts(), "data": evaluator.data.digest()}
-    if path.is_file():
-        kept = json.loads(path.read_text("utf-8"))
-        if kept["options"] == wanted:
-            return kept["rows"]
+    made = {**asdict(options), "data": evaluator.data.digest(), "source": _digests(sources(name))}
+    wanted = {"images": made, "evaluation": _digests([HERE / "evaluation.py"]), "edition": EDITION}
+    kept = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    if kept.get("of") == wanted:
+        rows: Rows = kept["rows"]
+        return rows
     print(f"\n{name}", flush=True)
-    rows = {title: {**drawn.numbers, **plain(evaluator.figures(*drawn[:2]))} for title, drawn in side()}
-    write_text(path, json.dumps({"options": wanted, "rows": rows}, indent=2, default=str) + "\n")
+    images = drawings(side, made, folder / name)
+    rows = {title: {**drawn.numbers, **plain(evaluator.figures(*drawn[:2]))} for title, drawn in images.items()}
+    write_text(path, json.dumps({"of": wanted, "rows": rows}, indent=2, default=str) + "\n")
     return rows
+
+
+def sources(name: str) -> list[Path]:
+    """The files that make the images of a side."""
+    if name not in PEERS:
+        return [HERE / {REAL: "drawing.py", OURS: "ours.py"}[name]]
+    _, script, environment = PEERS[name]
+    shared = {SCRIPTS / "shared.py", *SCRIPTS.glob(f"{environment}*.py")}  # by all scripts, and by those of a library
+    return sorted({SCRIPTS / f"{script}.py", *shared, *requirements(environment)})
+
+
+def drawings(side: Side, made: Mapping[str, Any], folder: Path) -> dict[str, Drawn]:
+    """The images of a side by the names of their rows, from its folder if they were made in the same way before."""
+    mark = folder / "made.json"
+    kept = json.loads(mark.read_text("utf-8")) if mark.is_file() else {}
+    if kept.get("made") != made:
+        images = dict(side())
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, drawn in enumerate(images.values()):
+            write(folder / f"{number}.npz", drawn)
+        kept = {"made": made, "rows": list(images)}
+        write_text(mark, json.dumps(kept, indent=2) + "\n")
+    return {title: read(folder / f"{number}.npz") for number, title in enumerate(kept["rows"])}
 
 
 def table(rows: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -97,10 +123,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     return publish(f"peers-{name}", given.out, {title: table(rows)}, options=asdict(options), rows=rows)
 
 
-def _scripts() -> str:
-    """A digest of everything that the peers are made of."""
-    files = sorted(path for path in SCRIPTS.iterdir() if path.is_file())
-    return sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+def _digests(files: Iterable[Path]) -> dict[str, str]:
+    """The digest of each file by its name."""
+    return {one.name: sha256(one) for one in files}
 
 
 def _figure(figure: Mapping[str, Any] | None, scale: float = 1) -> str:

@@ -103,9 +103,15 @@ def peer(name: str, data: Dataset, options: Options, folder: Path) -> Iterator[t
 
 
 def read(path: Path) -> Drawn:
-    """What a script has written."""
+    """What a script, or `write`, has written."""
     with np.load(path) as arrays:
         return Drawn(arrays["images"], arrays["labels"], json.loads(str(arrays["numbers"])))
+
+
+def write(path: Path, drawn: Drawn) -> None:
+    """Write images, to be read by `read`."""
+    numbers = json.dumps(drawn.numbers, default=str)
+    np.savez(path, images=drawn.images, labels=drawn.labels, numbers=numbers)
 
 
 def real(data: Dataset, options: Options) -> Iterator[tuple[str, Drawn]]:
@@ -115,4 +121,4 @@ def real(data: Dataset, options: Options) -> Iterator[tuple[str, Drawn]]:
     for label in range(len(data.train.classes)):
         own, wanted = np.flatnonzero(data.train.labels == label), labels == label
         chosen[wanted] = generator.choice(own, wanted.sum(), replace=len(own) < wanted.sum())
-    yield "training images", Drawn(data.train.pixels(chosen), labels, {})
+    yield "training images, which the judge has seen", Drawn(data.train.pixels(chosen), labels, {})

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from condvae.files import sha256, write_text
+from condvae.storage.files import sha256, write_text
 
 SCRIPTS = Path(__file__).parent / "scripts"
 ENVIRONMENTS = Path("runs/peers/envs")

@@ -22,7 +22,7 @@ def _options(parser: ArgumentParser) -> None:
     )
     add_seed(parser)
     add_device(parser)
-    add_out(parser, "new folder for the images", required=True)
+    add_out(parser, "new folder for the images. It may be in object storage", required=True, type=str)
 
 
 def augment(arguments: Namespace) -> None:

@@ -1,7 +1,6 @@
 """data fetch, data info and data clear: data sets and their cache."""
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 from condvae.cli.options import Command, add_out, add_source, source_of
 
@@ -22,7 +21,7 @@ def fetch(arguments: Namespace) -> None:
 
 def _info_options(parser: ArgumentParser) -> None:
     add_source(parser)
-    add_out(parser, f"contact sheet, {SHOWN} images of each class (default: SOURCE.png)")
+    add_out(parser, f"contact sheet, {SHOWN} images of each class (default: SOURCE.png)", type=str)
 
 
 def info(arguments: Namespace) -> None:
@@ -31,8 +30,8 @@ def info(arguments: Namespace) -> None:
     Example: condvae data info mnist --out mnist.png
     """
     from condvae.data.sources import load_data
-    from condvae.files import write_bytes
     from condvae.images import class_sheet, png
+    from condvae.storage.places import place
 
     data = load_data(source_of(arguments))
     parts = {"train": data.train, "validation": data.validation, "test": data.test}
@@ -47,22 +46,25 @@ def info(arguments: Namespace) -> None:
     for attribute in data.train.schema.attributes:
         values = ", ".join(attribute.classes) or f"numbers, {attribute.low:.4g} to {attribute.high:.4g}"
         print(f"attribute {attribute.name}: {values}")
-    out = arguments.out or Path(f"{arguments.source.rstrip('/').replace(':', '/').split('/')[-1]}.png")
+    out = arguments.out or f"{arguments.source.rstrip('/').replace(':', '/').split('/')[-1]}.png"
     shown = data.train.examples(SHOWN)
-    write_bytes(out, png(class_sheet(shown.pixels(), shown.labels, SHOWN), scale=2))
+    place(out).write(png(class_sheet(shown.pixels(), shown.labels, SHOWN), scale=2))
     print(f"Contact sheet: {out}")
 
 
 def clear(arguments: Namespace) -> None:
-    """Delete the decoded images of your own data from the cache. They are decoded again when they are needed.
+    """Delete from the cache what was made of your own data: decoded images, and copies of what is in object storage.
+
+    All of it is made again when it is needed.
 
     Example: condvae data clear
     """
     from condvae.data.packing.packed import clear, packed_size
+    from condvae.storage.copies import clear_copies, copy_sizes
 
-    for what, size in packed_size():
+    for what, size in (*packed_size(), *copy_sizes()):
         print(f"{what}: {size / MEBIBYTE:,.1f} MiB")
-    print(f"Freed {clear() / MEBIBYTE:,.1f} MiB.")
+    print(f"Freed {(clear() + clear_copies()) / MEBIBYTE:,.1f} MiB.")
 
 
 COMMANDS = (

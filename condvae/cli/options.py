@@ -1,6 +1,6 @@
 """What the parsers of several commands share: lazily filled parsers, and options that several commands have."""
 
-from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import dedent
@@ -193,7 +193,22 @@ def add_seed(parser: ArgumentParser) -> None:
 
 def add_out(parser: ArgumentParser, text: str, **options: Any) -> None:
     """Add the option --out, the path of the result."""
-    parser.add_argument("--out", type=Path, help=text, **options)
+    parser.add_argument("--out", help=text, **{"type": _path, **options})
+
+
+def _path(text: str) -> Path:
+    """A path of this machine. Path itself would take an address of object storage for one."""
+    if "://" in text:
+        raise ArgumentTypeError(
+            f"must be a path of this machine, got {text}. generate, encode, augment and data info write to addresses."
+        )
+    return Path(text)
+
+
+def add_address(parser: ArgumentParser) -> None:
+    """Add the option --address, a cluster."""
+    text = "address of a Ray cluster, HOST:PORT, or auto for the one of this machine (default: this machine alone)"
+    parser.add_argument("--address", help=text)
 
 
 def add_device(parser: ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from condvae.cli.options import Command, add_out
+from condvae.cli.options import Command, add_address, add_out
 from condvae.errors import ConfigError
 
 SHOW = "show"
@@ -15,8 +15,7 @@ def _options(parser: ArgumentParser) -> None:
     )
     add_out(parser, "folder of the sweep, new or empty (default: runs/ and the name of the file)")
     parser.add_argument("--resume", type=Path, metavar="SWEEP", help="go on with the sweep in this folder")
-    text = "address of a Ray cluster, HOST:PORT, or auto for the one of this machine (default: this machine alone)"
-    parser.add_argument("--address", help=text)
+    add_address(parser)
 
 
 def sweep(arguments: Namespace) -> None:

@@ -63,7 +63,7 @@ def train(arguments: Namespace) -> None:
     parts = {name: settings[name] for name in ("data", "model", "training")}
     trainer = {**changed_options(settings["trainer"]), **_accelerator(settings["device"])}
     config = Config.from_dict({**parts, "trainer": trainer})
-    out = Path(chosen.resume or settings["out"] or f"runs/{Path(chosen.recipe).stem}")
+    out = Run.at(chosen.resume or settings["out"] or f"runs/{Path(chosen.recipe).stem}").path
     try:
         if chosen.resume is not None:
             _require_same(_base(chosen), config, settings)

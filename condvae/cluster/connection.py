@@ -81,6 +81,27 @@ def nodes_of_cluster() -> list[dict[str, Any]]:
     return found
 
 
+def require_room(what: str, cpus: float, gpus: float, advice: str) -> None:
+    """Make sure that one of the machines has enough cores and graphics cards.
+
+    Args:
+        what: what needs them, as the beginning of a sentence.
+        cpus: cores.
+        gpus: graphics cards.
+        advice: the end of the message.
+
+    Raises:
+        ClusterError: none has.
+    """
+    nodes = [node["Resources"] for node in nodes_of_cluster() if node["Alive"]]
+    if not any(node.get("CPU", 0) >= cpus and node.get("GPU", 0) >= gpus for node in nodes):
+        most = {kind: max((node.get(kind, 0) for node in nodes), default=0) for kind in ("CPU", "GPU")}
+        raise ClusterError(
+            f"{what} needs {cpus:g} cores and {gpus:g} graphics cards, and the largest machine has {most['CPU']:g} and "
+            f"{most['GPU']:g}. {advice}"
+        )
+
+
 def versions() -> dict[str, str]:
     """The versions of what decides results: packages, and Python."""
     return {"python": platform.python_version(), **{name: version(name) for name in COMPARED}}
@@ -93,12 +114,19 @@ def require_same_versions() -> None:
         ClusterError: one has not.
     """
     import ray
+    from ray.exceptions import RayError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     ask, wanted = ray.remote(num_cpus=0)(_difference), versions()
     nodes = [node["NodeID"] for node in nodes_of_cluster() if node["Alive"]]
     places = [NodeAffinitySchedulingStrategy(node, soft=True) for node in nodes]  # one may be lost just now
-    found: list[str] = ray.get([ask.options(scheduling_strategy=place).remote(wanted) for place in places])
+    try:
+        found: list[str] = ray.get([ask.options(scheduling_strategy=place).remote(wanted) for place in places])
+    except RayError as error:
+        raise ClusterError(
+            f"A machine of the cluster cannot load condvae: {str(error).strip().splitlines()[-1]} Install condvae with "
+            "the same versions and extras on all machines of the cluster."
+        ) from error
     for problem in filter(None, found):
         raise ClusterError(problem)
 

@@ -1,5 +1,6 @@
 """What a sweep tries: a YAML file, checked before anything is started."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -15,7 +16,7 @@ from condvae.plain import restored
 from condvae.recipe import load_recipe, with_settings
 from condvae.training.checks import check
 
-RUN = "RUN"  # stands for the run folder in a command
+RUN, SEED_WORD = "RUN", "SEED"  # stand for the run folder and for its seed in a command
 RECIPE, SEED = "recipe", "training.seed"  # names of what varies, beside other settings
 METHODS = ("random", "bayes")
 FIGURES = {"val_bound": "max", "val_mse": "min"}  # measured on held-out images, and whether more is better
@@ -57,7 +58,8 @@ class Plan:
         seeds: the seeds of training with which each combination is tried, or their number.
         figure: the held-out figure that the search and early stopping go by, one of FIGURES.
         early_stopping: None trains each trial to its end.
-        after: commands of condvae for each finished run, in which RUN stands for its folder, such as `evaluate RUN`.
+        after: commands of condvae for each finished run, such as `evaluate RUN`. RUN stands for its folder, and SEED
+            for its seed.
         cpus: processor cores for a trial.
         gpus: graphics cards for a trial. A fraction shares one.
     """
@@ -92,11 +94,13 @@ class Plan:
         both = self.grid.keys() & self.search.keys()
         require(not both, "search", ", ".join(both), "other settings than those of grid")
         for command in self.after:
-            require(RUN in command.split(), "after", command, "commands with the word RUN, such as 'evaluate RUN'")
+            allowed = "commands with the word RUN and closed quotation marks, such as 'evaluate RUN'"
+            require(RUN in _words(command), "after", command, allowed)
         if self.method == "bayes":
             require(not self.grid, "grid", self.grid, "left out if method is bayes. Write its lists into search")
             one = "one seed if method is bayes. Try the best settings with more seeds in a grid"
             require(len(self.all_seeds) == 1, "seeds", self.seeds, one)
+            require(bool(self.search), "search", self.search, "given if method is bayes, which draws its settings")
 
     @property
     def all_seeds(self) -> list[int]:
@@ -143,14 +147,15 @@ class Plan:
         return with_settings(recipe, changed)
 
     def corners(self) -> list[Settings]:
-        """Each combination of the grid with each choice and both ends of each range, with the first seed."""
+        """Each combination of the grid with each choice and both ends of each range, and each seed."""
         lists = {name: list(values) for name, values in self.grid.items()}
         for name, value in self.search.items():
             lists[name] = value if self.is_choice(name) else list(self.bounds(name)[:2])
         few = {name: values if name in self.grid else values[:1] for name, values in lists.items()}
         found = [dict(zip(few, values, strict=True)) for values in product(*few.values())]
         found += [{**found[0], name: value} for name in self.search for value in lists[name]]
-        return [{**one, SEED: self.all_seeds[0]} for one in found]
+        first, *others = self.all_seeds
+        return [{**one, SEED: first} for one in found] + [{**found[0], SEED: seed} for seed in others]
 
     def require_possible(self) -> None:
         """Make sure that each trial can be trained.
@@ -172,6 +177,14 @@ class Plan:
         allowed = "a number of seeds, at least 1, or a list of different seeds"
         require(is_count or (is_list and len(set(seeds)) == len(seeds)), "seeds", seeds, allowed)
         require(SEED not in {*self.grid, *self.search, *self.settings}, SEED, "given", "left out: seeds has the seeds")
+
+
+def _words(command: str) -> list[str]:
+    """The words of a command. There are none if a quotation mark is not closed."""
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return []
 
 
 def _is_range(value: Any) -> bool:

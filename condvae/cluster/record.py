@@ -9,11 +9,12 @@ from typing import Any
 
 from condvae.cluster.plan import Plan, load_plan
 from condvae.errors import RunError
-from condvae.files import write_text
 from condvae.run import Run
+from condvae.storage.files import write_text
 
 TRIALS, PLAN = "trials.json", "sweep.yaml"
 RAY = ".ray"  # folder of Ray Tune's own state
+BEGUN_IN = ".begun-in"  # the working directory in which a sweep was begun
 ERROR = "error.txt"  # in the folder of a trial that failed
 WAITING, RUNNING, FINISHED, STOPPED, FAILED = "waiting", "running", "finished", "stopped early", "failed"
 
@@ -56,6 +57,12 @@ class Sweep:
                 f"{self.path} is not the folder of a sweep: it has no {PLAN}. Name a folder that 'condvae sweep' made."
             )
         return load_plan(self.path / PLAN)
+
+    @property
+    def begun_in(self) -> Path:
+        """Where relative paths of data are seen from. Sweeps of earlier versions take the present working directory."""
+        file = self.path / BEGUN_IN
+        return Path(file.read_text("utf-8")) if file.is_file() else Path.cwd()
 
     def trials(self) -> list[TrialState]:
         """All trials that have begun or wait, in their order.

@@ -10,10 +10,10 @@ from filelock import FileLock, Timeout
 
 from condvae.cluster.connection import connected, require_same_versions
 from condvae.cluster.plan import Plan
-from condvae.cluster.record import PLAN, Sweep
+from condvae.cluster.record import BEGUN_IN, PLAN, Sweep
 from condvae.errors import ClusterError
-from condvae.files import require_empty, storing, write_text
 from condvae.plain import plain
+from condvae.storage.files import require_empty, storing, write_text
 
 LOCK = ".lock"
 
@@ -36,6 +36,7 @@ def sweep(plan: Plan, out: Path, address: str | None = None) -> Sweep:
         found.path.mkdir(parents=True, exist_ok=True)
     with _alone(found):
         write_text(found.path / PLAN, yaml.safe_dump(plain(plan), sort_keys=False))
+        write_text(found.path / BEGUN_IN, str(Path.cwd()))
         try:
             _run(found, address)
         except ClusterError:

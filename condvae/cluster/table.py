@@ -72,6 +72,7 @@ def _looks(path: Path, ended: threading.Event) -> Iterator[tuple[Sweep, list[Out
         try:
             sweep = Sweep(path)
             found = sweep, outcomes(sweep)
+            sweep.plan  # noqa: B018  (it is kept, and may not be written yet)
         except CondvaeError:
             continue
         yield found

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from condvae.cluster.plan import RUN, SEED, Plan
+from condvae.cluster.plan import RUN, SEED, SEED_WORD, Plan
 from condvae.cluster.record import ERROR, error_of
 from condvae.config import Config
 from condvae.errors import CondvaeError, TrainingError
-from condvae.files import write_text
 from condvae.run import Run
+from condvae.storage.files import write_text
 from condvae.training.callbacks import Report, Reporter
 from condvae.training.fit import fit, resume
 
@@ -37,15 +37,18 @@ class Trial:
         """Train, or continue if the run was begun before, and run the commands. What fails is written to error.txt."""
         if error_of(self.path):
             return
+        words = {RUN: str(self.path), SEED_WORD: str(self.config.training.seed)}
+        reporter = Reporter(report)
         try:
-            self._train(report)
+            self._train(reporter)
             for command in self.after:
-                run_command([str(self.path) if word == RUN else word for word in shlex.split(command)])
+                run_command([words.get(word, word) for word in shlex.split(command)])
+            reporter.flush()
         except CondvaeError as error:
             write_text(self.path / ERROR, f"{error}\n")
 
-    def _train(self, report: Report) -> None:
-        run, callbacks = Run(self.path), [Reporter(report)]
+    def _train(self, reporter: Reporter) -> None:
+        run, callbacks = Run(self.path), [reporter]
         if run.is_finished:
             return
         if run.is_started:

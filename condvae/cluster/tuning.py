@@ -15,11 +15,10 @@ from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search import BasicVariantGenerator
 from ray.tune.search.optuna import OptunaSearch
 
-from condvae.cluster.connection import nodes_of_cluster, require_versions, versions
+from condvae.cluster.connection import require_room, require_versions, versions
 from condvae.cluster.plan import FIGURES, SEED, Plan
 from condvae.cluster.record import FAILED, FINISHED, RAY, RUNNING, STOPPED, WAITING, Sweep, TrialState, error_of
 from condvae.cluster.trial import Trial, settings_of
-from condvae.errors import ClusterError
 from condvae.run import Run
 
 RETRIES = 10  # of a trial whose worker or machine is lost
@@ -34,12 +33,13 @@ def tune_all(found: Sweep) -> None:
     Raises:
         ClusterError: the machines are too small for a trial.
     """
-    _require_room(found.plan)
-    _tuner(found, found.plan).fit()
+    plan = found.plan
+    require_room("A trial", plan.cpus, plan.gpus, "Lower cpus or gpus in the file of the sweep.")
+    _tuner(found, plan).fit()
 
 
 def _tuner(found: Sweep, plan: Plan) -> tune.Tuner:
-    trainable = tune.with_resources(_work(found, versions(), Path.cwd()), {"cpu": plan.cpus, "gpu": plan.gpus})
+    trainable = tune.with_resources(_work(found, versions()), {"cpu": plan.cpus, "gpu": plan.gpus})
     state = found.path / RAY
     if any(state.glob("experiment_state*.json")):
         return tune.Tuner.restore(str(state), trainable, resume_errored=True)
@@ -57,7 +57,7 @@ def _tuner(found: Sweep, plan: Plan) -> tune.Tuner:
         storage_path=str(found.path),
         name=RAY,
         verbose=0,
-        callbacks=[_Writer(found.path)],
+        callbacks=[_Writer()],
         failure_config=tune.FailureConfig(max_failures=RETRIES),
     )
     return tune.Tuner(trainable, param_space=_space(plan), tune_config=tuning, run_config=running)
@@ -91,16 +91,6 @@ def _range(low: float, high: float, log: bool) -> Any:
     return tune.loguniform(low, high) if log else tune.uniform(low, high)
 
 
-def _require_room(plan: Plan) -> None:
-    nodes = [node["Resources"] for node in nodes_of_cluster() if node["Alive"]]
-    if not any(node.get("CPU", 0) >= plan.cpus and node.get("GPU", 0) >= plan.gpus for node in nodes):
-        most = {kind: max((node.get(kind, 0) for node in nodes), default=0) for kind in ("CPU", "GPU")}
-        raise ClusterError(
-            f"A trial needs {plan.cpus:g} cores and {plan.gpus:g} graphics cards, and the largest machine has "
-            f"{most['CPU']:g} and {most['GPU']:g}. Lower cpus or gpus in the file of the sweep."
-        )
-
-
 def name_of(trial: RayTrial) -> str:
     """The name of a trial: its number, and the settings in which it differs from others."""
     number = re.match(r"\d+", trial.experiment_tag or "0")
@@ -113,15 +103,14 @@ def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value).rpartition("/")[2]
 
 
-def _work(found: Sweep, wanted: Mapping[str, str], folder: Path) -> Callable[[dict[str, Any]], None]:
+def _work(found: Sweep, wanted: Mapping[str, str]) -> Callable[[dict[str, Any]], None]:
     """What a worker does with the settings of a trial.
 
     Args:
         found: the sweep.
         wanted: the versions of the driver.
-        folder: where the driver works, so that relative paths of data mean the same.
     """
-    plan = found.plan
+    plan, folder = found.plan, found.begun_in
 
     def work(params: dict[str, Any]) -> None:
         require_versions(wanted)  # the trial does not end with it, so that Ray tries other machines
@@ -136,11 +125,10 @@ def _work(found: Sweep, wanted: Mapping[str, str], folder: Path) -> Callable[[di
 class _Writer(tune.Callback):
     """Keeps trials.json up to date."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
     def on_step_end(self, iteration: int, trials: list[RayTrial], **_: Any) -> None:
-        found = _sweep(self.path)
+        if not trials:
+            return
+        found = _sweep(Path(trials[0].remote_experiment_path).parent)  # the folder may be moved between two commands
         now = [_state(found, trial) for trial in trials]
         if now != found.trials():
             found.write_trials(now)

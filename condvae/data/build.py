@@ -18,9 +18,9 @@ from condvae.data.pictures import as_array
 from condvae.data.readers.names import first_ten
 from condvae.data.split import TEST, split
 from condvae.errors import ConfigError, DataError
-from condvae.files import write_text
 from condvae.images import to_pillow
 from condvae.progress import advise
+from condvae.storage.files import write_text
 
 PART = np.dtype(f"U{max(map(len, PARTS))}")
 IN_MEMORY = 1 << 30  # bytes of images that are kept in memory. More of them stay in their file

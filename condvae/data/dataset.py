@@ -18,7 +18,7 @@ from condvae.data.readers.arrays import listing_of
 from condvae.data.split import VALIDATION
 from condvae.data.split import split as split_images
 from condvae.errors import ConfigError, DataError, unknown
-from condvae.files import write_table
+from condvae.storage.files import write_table
 
 
 @dataclass(frozen=True)

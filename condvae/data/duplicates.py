@@ -16,8 +16,8 @@ from PIL import Image
 
 from condvae.data.matching import SIDE, are_copies, candidates, pooled
 from condvae.errors import require_extra
-from condvae.files import replacing
 from condvae.progress import progress
+from condvae.storage.files import replacing
 
 if TYPE_CHECKING:
     from condvae.data.packing.packed import PackedImages

@@ -12,6 +12,7 @@ Then `photos` and `photos:ARGUMENT` are sources. The text after the colon may be
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import NamedTuple, TypeAlias
@@ -20,6 +21,8 @@ from condvae.config import DataConfig
 from condvae.data.dataset import Dataset
 from condvae.data.listing import Listing
 from condvae.errors import ConfigError, unknown
+from condvae.storage.copies import copied
+from condvae.storage.places import is_cloud
 
 GROUP = "condvae.data"
 Loader: TypeAlias = Callable[[str], "Dataset | Listing"]
@@ -32,11 +35,14 @@ class Source(NamedTuple):
         module: the module with the function `load`.
         usage: how a user writes the source.
         summary: what it reads.
+        reads: what of this machine it reads, and copies if it is in object storage: the "path" that it names, or the
+            "folder" of that path. Empty if it names no path.
     """
 
     module: str
     usage: str
     summary: str
+    reads: str = ""
 
 
 SOURCES = {
@@ -48,16 +54,22 @@ SOURCES = {
         "condvae.data.readers.digits", "digits", "8 x 8 digits that scikit-learn brings along, without a network"
     ),
     "idx": Source(
-        "condvae.data.readers.idx", "idx:DIR", "a folder with four IDX files of MNIST's names, plain or gzipped"
+        "condvae.data.readers.idx", "idx:DIR", "a folder with four IDX files of MNIST's names, plain or gzipped", "path"
     ),
     "folder": Source(
-        "condvae.data.readers.folder", "folder:DIR", "a sub-folder for each class, or images with a metadata.csv"
+        "condvae.data.readers.folder",
+        "folder:DIR",
+        "a sub-folder for each class, or images with a metadata.csv",
+        "path",
     ),
     "table": Source(
-        "condvae.data.readers.table", "table:FILE", "a CSV or parquet file with pictures, labels and attributes"
+        "condvae.data.readers.table",
+        "table:FILE",
+        "a CSV or parquet file with pictures, labels and attributes",
+        "folder",
     ),
     "arrays": Source(
-        "condvae.data.readers.arrays", "arrays:FILE.npz", "NumPy arrays with images, labels and attributes"
+        "condvae.data.readers.arrays", "arrays:FILE.npz", "NumPy arrays with images, labels and attributes", "path"
     ),
     "hf": Source(
         "condvae.data.readers.hub", "hf:NAME_OR_PATH[:CONFIG]", "a Hugging Face data set on the Hub or on the disk"
@@ -87,7 +99,26 @@ def open_source(source: str) -> Dataset | Listing:
     load = _loaders().get(name)
     if load is None:
         raise ConfigError(unknown("data source", name, _usages()))
-    return load()(argument)
+    here = here_of(source).partition(":")[2]
+    found = load()(here)
+    return found if here == argument else replace(found, source=source)
+
+
+def here_of(source: str) -> str:
+    """The source that reads the same from paths of this machine. What is in object storage is copied into the cache.
+
+    Raises:
+        DataError: there is nothing at the address.
+        StorageError: the object storage cannot be reached.
+    """
+    name, _colon, argument = source.partition(":")
+    reads = SOURCES[name].reads if name in SOURCES else ""
+    if not reads or not is_cloud(argument):
+        return source
+    if reads == "path":
+        return f"{name}:{copied(argument)}"
+    folder, _, file = argument.rpartition("/")
+    return f"{name}:{copied(folder) / file}"
 
 
 def source_help() -> str:

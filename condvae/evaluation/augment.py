@@ -1,8 +1,8 @@
 """Fill up the classes that have too few training images with generated ones, in a folder for any classifier."""
 
-import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,30 @@ from torch import Tensor
 from condvae.errors import InputError
 from condvae.evaluation.filling import Filled, Options, chosen_classes, missing_images
 from condvae.evaluation.judge import Judge
-from condvae.evaluation.layouts import DRAWS, FILE, IS_GENERATED, LABEL, RECORD, Layout, Row, layout_of, write_rows
+from condvae.evaluation.layouts import (
+    DRAWS,
+    FILE,
+    IS_GENERATED,
+    LABEL,
+    RECORD,
+    Layout,
+    Row,
+    layout_of,
+    rows_bytes,
+    rows_of,
+)
 from condvae.evaluation.protocol import sample_rows
 from condvae.evaluation.study import Study
-from condvae.files import require_empty, sha256, storing, write_text
 from condvae.images import png, unit
 from condvae.inference.batched import MIXTURE, draw_pixels, prior_module
 from condvae.inference.formats import Arrays
 from condvae.inference.inputs import require_seed
-from condvae.inference.shards import Job, record_of
+from condvae.inference.shards import Job
+from condvae.inference.written import FolderFiles
 from condvae.seeds import derived_seed, seeded
+from condvae.storage.files import sha256
+from condvae.storage.place import Place
+from condvae.storage.places import place
 
 README = "README.md"
 SHARD_IMAGES, SHARD_BYTES = 1000, 8 * 2**20
@@ -31,7 +45,7 @@ MOST_DRAWS = 50  # of one image, until the judge takes it for its class
 VECTORS, PIXELS = 1, 2  # distinguish the seeds of latent vectors and of pixels
 
 
-def augment(study: Study, out: Path, options: Options | None = None) -> list[Filled]:
+def augment(study: Study, out: Place | Path | str, options: Options | None = None) -> list[Filled]:
     """Draw images of the classes that have too few training images, into a folder in the layout of the data source.
 
     A source `folder:` gives a sub-folder for each class, below `train` if it has parts. A source `table:`, or a folder
@@ -42,7 +56,7 @@ def augment(study: Study, out: Path, options: Options | None = None) -> list[Fil
 
     Args:
         study: the run.
-        out: a new or empty folder, or one in which the same call was interrupted.
+        out: a new or empty folder, or one in which the same call was interrupted. It may be in object storage.
         options: what decides the images.
 
     Returns:
@@ -53,20 +67,43 @@ def augment(study: Study, out: Path, options: Options | None = None) -> list[Fil
         InputError: the model has no labels, an option is not possible, or no class has too few images.
         StorageError: `out` holds something else, or cannot be written.
     """
-    work = _Work(study, out, options or Options())
+    work = _Work(study, place(out), options or Options())
     work.do()
-    return work.finish()
+    return work.filled
+
+
+@dataclass(frozen=True)
+class _Files(FolderFiles):
+    """The images of a shard, and then their rows of the record. The rows of all shards become one file at the end.
+
+    Attributes:
+        work: what says which files there are.
+        is_finished: whether the rows were put together.
+    """
+
+    work: "_Work"
+    is_finished: bool
+
+    def last(self, start: int, stop: int) -> str:
+        return README if self.is_finished else _part(start)
+
+    def contents(self, start: int, arrays: Arrays) -> dict[str, bytes]:
+        kept = np.flatnonzero(arrays["kept"]).tolist()
+        rows = [self.work.row(start + number, int(arrays[DRAWS][number])) for number in kept]
+        images = zip(rows, (arrays["images"][number] for number in kept), strict=True)
+        return {**{row[FILE]: png(image) for row, image in images}, _part(start): rows_bytes(rows)}
 
 
 class _Work:
     """The images to draw, numbered from 0: those of the first class first. Real images to copy come after them."""
 
-    def __init__(self, study: Study, out: Path, options: Options) -> None:
+    def __init__(self, study: Study, out: Place, options: Options) -> None:
         self.study, self.out, self.options = study, out, options
         if out.suffix == ".npz":
             raise InputError(f"--out must be a folder, got {out}.")
-        if not record_of(out).exists():
-            require_empty(out)
+        self.files = _Files(out, self, (out / README).is_file())
+        if not self.files.record.is_file():
+            self.files.require_new()
         for name in {DRAWS, IS_GENERATED} & set(study.config.model.conditions):
             raise InputError(
                 f"The model has a condition '{name}', and {RECORD} has a column of this name for something else. Give "
@@ -86,21 +123,35 @@ class _Work:
         self.layout: Layout = layout_of(study.data.source, self.classes)
         everything = torch.cat([self.labels, study.train_labels[self.real]])
         self.names = _file_names(everything, len(self.labels), self.layout)
+        self.filled: list[Filled] = []
         self.conditions = torch.cat([self.rows, study.train_rows[self.real]])
 
     def do(self) -> None:
         """Draw and write all images that are not there yet."""
-        shard = max(1, min(SHARD_IMAGES, SHARD_BYTES // prod(self.study.model.schema.shape)))
-        Job(self.out, self._settings(), len(self.names), shard, "Drawing images").do(self._make, self._write)
+        Job(self.files, self._settings(), len(self.names), self._shard(), "Drawing images").do(
+            self._make, finish=self._finish
+        )
 
-    def finish(self) -> list[Filled]:
+    def _finish(self) -> None:
         """Write what describes the images, and count them."""
-        rows = list(self._record().values())
-        filled = self._counted(rows)
-        if rows:
-            self.layout.finish(self.out, rows, self.study.model.schema.shape)
-        write_text(self.out / README, _readme(self, filled))
-        return filled
+        parts = [self.out / _part(start) for start in self._starts()]
+        record = self.out / RECORD
+        whole = [record] if record.is_file() else []  # without any rows, there is none
+        rows = [row for file in (whole if self.files.is_finished else parts) for row in rows_of(file.read())]
+        self.filled = self._counted(rows)
+        if not self.files.is_finished:
+            if rows:
+                (self.out / RECORD).write(rows_bytes(rows))
+                self.layout.finish(self.out, rows, self.study.model.schema.shape)
+            (self.out / README).write(_readme(self, self.filled).encode())
+        for part in parts:
+            part.remove()
+
+    def _shard(self) -> int:
+        return max(1, min(SHARD_IMAGES, SHARD_BYTES // prod(self.study.model.schema.shape)))
+
+    def _starts(self) -> Iterable[int]:
+        return range(0, len(self.names), self._shard())
 
     def _settings(self) -> dict[str, Any]:
         options, run = self.options, self.study.run
@@ -141,18 +192,8 @@ class _Work:
         with seeded(*seeds, PIXELS):
             return draw_pixels(self.study.model, z, rows, self.options.sample)
 
-    def _write(self, start: int, arrays: Arrays) -> None:
-        record = self._record() if start else {}
-        for place, image in enumerate(arrays["images"]):
-            if arrays["kept"][place]:
-                row = self._row(start + place, int(arrays[DRAWS][place]))
-                with storing(self.out / row[FILE]):
-                    (self.out / row[FILE]).write_bytes(png(image))
-                record[row[FILE]] = row
-        if record:
-            write_rows(self.out / RECORD, list(record.values()))
-
-    def _row(self, number: int, draws: int) -> dict[str, str]:
+    def row(self, number: int, draws: int) -> dict[str, str]:
+        """The row of an image in the record."""
         is_drawn = number < len(self.labels)
         label = self.labels[number] if is_drawn else self.study.train_labels[self.real[number - len(self.labels)]]
         values = zip(self.study.model.conditions.variables, self.conditions[number].tolist(), strict=True)
@@ -162,14 +203,6 @@ class _Work:
         }
         first = {FILE: self.names[number], LABEL: self.classes[int(label)]}
         return {**first, **attributes, **first, IS_GENERATED: str(int(is_drawn)), DRAWS: str(draws)}
-
-    def _record(self) -> dict[str, dict[str, str]]:
-        """The rows of generated.csv by file name."""
-        path = self.out / RECORD
-        if not path.is_file():
-            return {}
-        with path.open(encoding="utf-8", newline="") as file:
-            return {row[FILE]: row for row in csv.DictReader(file)}
 
     def _counted(self, rows: Sequence[Row]) -> list[Filled]:
         made = [row for row in rows if row[IS_GENERATED] == "1"]
@@ -182,6 +215,11 @@ class _Work:
             failed = MOST_DRAWS * (wanted - counts[name])
             filled.append(Filled(name, self.sizes[name], wanted, counts[name], draws[name] + failed))
         return filled
+
+
+def _part(start: int) -> str:
+    """The file with the rows of the shard that begins with an image, until all of them are there."""
+    return f"generated-{start:08d}.csv"
 
 
 def _judge(study: Study) -> Judge:
@@ -202,8 +240,8 @@ def _file_names(labels: Tensor, generated: int, layout: Layout) -> list[str]:
     """The path of each image below the folder. Generated images and real ones are numbered from 1."""
     numbers: Counter[tuple[bool, int]] = Counter()
     names = []
-    for place, label in enumerate(labels.tolist()):
-        is_drawn = place < generated
+    for number, label in enumerate(labels.tolist()):
+        is_drawn = number < generated
         key = (is_drawn, label if layout.by_class else 0)
         numbers[key] += 1
         names.append(layout.path(label, f"{'generated' if is_drawn else 'real'}-{numbers[key]:06d}.png"))

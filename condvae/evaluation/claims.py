@@ -19,8 +19,8 @@ from condvae.evaluation.plane import (
     style_over_plane,
 )
 from condvae.evaluation.study import Study
-from condvae.files import write_text
 from condvae.plain import plain, restored
+from condvae.storage.files import write_text
 
 EXPERIMENT = Config()  # the defaults are the settings of the experiment
 FILE = "claims.json"

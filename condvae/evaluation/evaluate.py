@@ -10,9 +10,9 @@ from condvae.evaluation.measurement import Measurement
 from condvae.evaluation.part import Part, Section, Sections, find_part, parts
 from condvae.evaluation.protocol import Protocol
 from condvae.evaluation.study import Study
-from condvae.files import sha256, write_text
 from condvae.plain import plain, restored
 from condvae.progress import announce
+from condvae.storage.files import sha256, write_text
 
 EDITION = 4  # increase it when a change gives other figures for the same model
 

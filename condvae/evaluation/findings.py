@@ -12,7 +12,7 @@ from condvae.data.labelled import LabelledImages
 from condvae.errors import RunError
 from condvae.evaluation.outliers import UNUSUAL, Floats
 from condvae.evaluation.suspects import Judgement
-from condvae.files import replacing
+from condvae.storage.files import replacing
 
 FILE = "labels.csv"
 

@@ -19,11 +19,11 @@ from torch.nn import functional
 from condvae.data.dataset import Dataset
 from condvae.data.labelled import LabelledImages
 from condvae.errors import RunError
-from condvae.files import cache_folder, sha256, write_bytes, write_text
 from condvae.images import ratio, reduced, unit, warped
 from condvae.model.devices import fast_products
 from condvae.progress import announce, progress
 from condvae.seeds import seeded
+from condvae.storage.files import cache_folder, sha256, write_bytes, write_text
 
 SHIPPED = Path(str(files("condvae"))) / "weights"
 WEIGHTS = SHIPPED / "judge-mnist.safetensors"

@@ -1,5 +1,7 @@
 """How generated images are laid out in a folder: as the source of the real images is."""
 
+import csv
+import io
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +16,10 @@ from condvae.data.readers.folder import METADATA, places_of
 from condvae.data.readers.names import composed
 from condvae.data.readers.table import image_column, read_table
 from condvae.data.readers.tree import Tree
-from condvae.files import replacing, write_table
+from condvae.data.sources import here_of
 from condvae.images import read_image
+from condvae.storage.files import table_bytes
+from condvae.storage.place import Place
 
 IMAGES, RECORD = "images", "generated.csv"
 FILE, LABEL, IS_GENERATED, DRAWS = "file_name", "label", "generated", "draws"  # columns of the record of all images
@@ -40,7 +44,7 @@ class ClassFolders:
         """The path of an image file below the folder of the output, with slashes."""
         return posixpath.join(self.place, self.folders[label], name)
 
-    def finish(self, out: Path, rows: Sequence[Row], shape: tuple[int, int, int]) -> None:
+    def finish(self, out: Place, rows: Sequence[Row], shape: tuple[int, int, int]) -> None:
         """Write what belongs beside the images.
 
         Args:
@@ -54,14 +58,15 @@ class ClassFolders:
 class Archive(ClassFolders):
     """The same, and beside them an .npz file with all images, labels and attributes."""
 
-    def finish(self, out: Path, rows: Sequence[Row], shape: tuple[int, int, int]) -> None:
+    def finish(self, out: Place, rows: Sequence[Row], shape: tuple[int, int, int]) -> None:
         columns: dict[str, list[str]] = {name: [row[name] for row in rows] for name in rows[0]}
         images = np.stack([read_image(out / path, shape) for path in columns.pop(FILE)])
         del columns[DRAWS]
         arrays = {name: _numbers(values) for name, values in columns.items() if name != LABEL}
         arrays |= {"images": images, "labels": np.array(columns[LABEL])}
-        with replacing(out / "images.npz") as aside, aside.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        file = io.BytesIO()
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        (out / "images.npz").write(file.getvalue())
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ class Table:
     def path(self, label: int, name: str) -> str:
         return posixpath.join(posixpath.dirname(self.file), IMAGES, name)
 
-    def finish(self, out: Path, rows: Sequence[Row], shape: tuple[int, int, int]) -> None:
+    def finish(self, out: Place, rows: Sequence[Row], shape: tuple[int, int, int]) -> None:
         place = posixpath.dirname(self.file)
         known = [name for name in self.others if name in rows[0] and name != IS_GENERATED]
         written = []
@@ -94,7 +99,7 @@ class Table:
             cells = {self.image: posixpath.relpath(row[FILE], place or "."), self.label: row[LABEL]}
             cells |= {self.split: "train"} if self.split else {}
             written.append({**cells, **{name: row[name] for name in known}, IS_GENERATED: row[IS_GENERATED]})
-        write_rows(out / self.file, written)
+        (out / self.file).write(rows_bytes(written))
 
 
 Layout = ClassFolders | Table
@@ -110,7 +115,7 @@ def layout_of(source: str, classes: Sequence[str]) -> Layout:
     Raises:
         DataError: the table of the source cannot be read.
     """
-    kind, _, argument = source.partition(":")
+    kind, _, argument = here_of(source).partition(":")
     path = Path(argument)
     if kind == "table" and path.is_file():
         return _table(path, f"{path.stem}.csv" if path.stem != Path(RECORD).stem else "table.csv")
@@ -137,14 +142,15 @@ def folder_name(label: str) -> str:
     )
 
 
-def write_rows(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows with the same keys as a CSV file, whole or not at all.
+def rows_bytes(rows: Sequence[Row]) -> bytes:
+    """Rows with the same keys as the content of a CSV file. Without rows, the content is empty."""
+    header = list(rows[0]) if rows else []
+    return table_bytes(header, ([row[name] for name in header] for row in rows)) if rows else b""
 
-    Raises:
-        StorageError: it cannot be written.
-    """
-    header = list(rows[0])
-    write_table(path, header, ([row[name] for name in header] for row in rows))
+
+def rows_of(content: bytes) -> list[Row]:
+    """The rows of which `rows_bytes` made the content."""
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8", "surrogateescape"), newline="")))
 
 
 def _table(path: Path, file: str) -> Table:

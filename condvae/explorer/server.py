@@ -15,7 +15,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi_offline import FastAPIOffline
 
 from condvae.explorer.api import add_errors, make_routes
-from condvae.explorer.monitoring import HEALTH, App, Message, Receive, Scope, Send, add_monitoring
+from condvae.explorer.monitoring import HEALTH, App, Message, Monitored, Receive, Scope, Send, add_monitoring
 from condvae.explorer.options import MEGABYTE, Options
 from condvae.explorer.page import add_page
 from condvae.explorer.session import Session
@@ -78,13 +78,15 @@ def config_of(app: Any, is_factory: bool = False, workers: int = 1) -> uvicorn.C
 
 def make_app(session: Session, options: Options) -> App:
     """The whole server as an ASGI application."""
-    return guarded(add_monitoring(add_page(make_api(session))), options)
+    app = add_page(make_api(session))
+    registry = add_monitoring(app)
+    return Monitored(guarded(app, options), registry)
 
 
 def guarded(app: App, options: Options) -> App:
     """An application with its password, limits and allowed sites.
 
-    Browsers ask whether a site is allowed without a password, so this is the outermost layer.
+    Browsers ask whether a site is allowed without a password, so that is the outermost layer of these.
     """
     return CORSMiddleware(
         Guard(app, options),

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from condvae.errors import ExportError, InputError, RunError
 from condvae.export.graphs import Graph, Tensors
-from condvae.files import replacing, storing
 from condvae.inference.inputs import NOT_GIVEN
+from condvae.storage.files import replacing, storing
 
 PIXELS = ("float32", "uint8")  # types of images
 BATCHES = (1, 4, 257)

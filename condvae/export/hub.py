@@ -15,11 +15,11 @@ from condvae.errors import ConfigError, RunError, require_extra
 from condvae.evaluation.evaluate import load_evaluation
 from condvae.evaluation.study import Study
 from condvae.export.card import Card, pictured, written
-from condvae.files import remove_if_there
 from condvae.hub import FILES, parse, reason
 from condvae.inference.mixture import mixture_if_any
 from condvae.progress import announce
 from condvae.run import Run
+from condvae.storage.files import remove_if_there
 
 CARD, PICTURE = "README.md", "samples.png"
 SETTINGS = ("config.yaml", "model.json", "data.json")  # files in which paths of the machine may stand

@@ -17,7 +17,6 @@ from condvae.export.comparison import PIXELS, Exported, compared, require_possib
 from condvae.export.graphs import TRACED, Blend, Condition, Decode, Encode, Graph, Vectors, graphs_of
 from condvae.export.precision import FULL, PRECISIONS, labels_obeyed, reduce
 from condvae.export.protos import chained, model_of, prefixed, side_by_side
-from condvae.files import sha256
 from condvae.inference.mixture import mixture_if_any
 from condvae.inference.runtime import runner, session_of
 from condvae.model.cvae import CVAE
@@ -25,6 +24,7 @@ from condvae.model.priors import MixturePrior
 from condvae.plain import plain
 from condvae.progress import progress
 from condvae.run import Run
+from condvae.storage.files import sha256
 
 OPSET = 20
 ENDING = ".onnx"

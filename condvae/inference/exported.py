@@ -45,9 +45,9 @@ OUTPUTS = {
 class ExportedModel:
     """A model from a file that `condvae export --to onnx` wrote.
 
-    Its methods are the functions of condvae of the same names, with two differences. The same seed gives other images
-    than in PyTorch. Slant, thickness, ink and width are not measured of images: give them, or leave them out if the
-    model has condition dropout.
+    Its methods are the functions of condvae of the same names, with three differences. The same seed gives other images
+    than in PyTorch. Images are means, not samples. Slant, thickness, ink and width are not measured of images: give
+    them, or leave them out if the model has condition dropout.
 
     Args:
         path: the file.

@@ -9,7 +9,6 @@ import tarfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, BinaryIO
 from zipfile import BadZipFile
 
@@ -19,6 +18,7 @@ from PIL import Image
 
 from condvae.errors import InputError, require_extra
 from condvae.images import png
+from condvae.storage.place import Place
 
 Arrays = dict[str, NDArray[Any]]
 IMAGES, LABELS = "images", "labels"
@@ -38,7 +38,7 @@ class Format(ABC):
         """Write arrays to an open file. `first` is the number of the first row among those of all files."""
 
     @abstractmethod
-    def count(self, path: Path) -> int:
+    def count(self, path: Place) -> int:
         """The number of images in a file.
 
         Raises:
@@ -46,7 +46,7 @@ class Format(ABC):
         """
 
     @abstractmethod
-    def read(self, path: Path) -> Arrays:
+    def read(self, path: Place) -> Arrays:
         """The images of a file, and their labels if it has any.
 
         Raises:
@@ -60,17 +60,17 @@ class Npz(Format):
     def write(self, file: BinaryIO, arrays: Arrays, first: int) -> None:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
-    def count(self, path: Path) -> int:
+    def count(self, path: Place) -> int:
         with self._opened(path) as found:
             return len(found[LABELS if LABELS in found else IMAGES])  # labels are faster to read
 
-    def read(self, path: Path) -> Arrays:
+    def read(self, path: Place) -> Arrays:
         with self._opened(path) as found:
             return {name: found[name] for name in (IMAGES, LABELS) if name in found}
 
     @contextmanager
-    def _opened(self, path: Path) -> Iterator[Mapping[str, NDArray[Any]]]:
-        with reading(path), np.load(path) as found:
+    def _opened(self, path: Place) -> Iterator[Mapping[str, NDArray[Any]]]:
+        with reading(path), path.open() as file, np.load(file) as found:
             require_arrays(path, IMAGES in found and (LABELS not in found or found[LABELS].ndim == 1))
             yield found
 
@@ -91,13 +91,13 @@ class Tar(Format):
                 _add(tar, f"{first + row:012d}.png", png(image))
                 _add(tar, f"{first + row:012d}.json", json.dumps(values, ensure_ascii=False).encode())
 
-    def count(self, path: Path) -> int:
-        with reading(path), tarfile.open(path) as tar:
+    def count(self, path: Place) -> int:
+        with reading(path), path.open() as file, tarfile.open(fileobj=file) as tar:
             return sum(name.endswith(".png") for name in tar.getnames())
 
-    def read(self, path: Path) -> Arrays:
+    def read(self, path: Place) -> Arrays:
         images, labels = [], []
-        with reading(path), tarfile.open(path) as tar:
+        with reading(path), path.open() as file, tarfile.open(fileobj=file) as tar:
             for member in tar:
                 content = tar.extractfile(member)
                 if content and member.name.endswith(".png"):
@@ -131,19 +131,19 @@ class Parquet(Format):
         about = json.dumps({"info": {"features": features}})  # what Hugging Face's datasets read, to decode images
         parquet.write_table(pyarrow.table(columns).replace_schema_metadata({"huggingface": about}), file)
 
-    def count(self, path: Path) -> int:
+    def count(self, path: Place) -> int:
         require_extra("hf", "A parquet file")
         from pyarrow import parquet
 
-        with reading(path):
-            return int(parquet.read_metadata(path).num_rows)
+        with reading(path), path.open() as file:
+            return int(parquet.read_metadata(file).num_rows)
 
-    def read(self, path: Path) -> Arrays:
+    def read(self, path: Place) -> Arrays:
         require_extra("hf", "A parquet file")
         from pyarrow import parquet
 
-        with reading(path):
-            table = parquet.read_table(path)
+        with reading(path), path.open() as file:
+            table = parquet.read_table(file)
             require_arrays(path, "image" in table.column_names)
             images = [pixels(value["bytes"]) for value in table["image"].to_pylist()]
             labels = table[_singular(LABELS)].to_pylist() if _singular(LABELS) in table.column_names else []
@@ -162,7 +162,7 @@ def pixels(content: bytes) -> NDArray[np.uint8]:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: Place) -> Iterator[None]:
     """Turn what goes wrong while a file is read into an InputError."""
     try:
         yield
@@ -173,7 +173,7 @@ def reading(path: Path) -> Iterator[None]:
         raise InputError(f"{path} cannot be read as an archive of images ({error}). Fix or remove it.") from error
 
 
-def require_arrays(path: Path, holds: bool) -> None:
+def require_arrays(path: Place, holds: bool) -> None:
     """Make sure that a file has images of one size, and at most one label for each.
 
     Raises:

@@ -16,10 +16,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from condvae.errors import RunError, require_extra
-from condvae.files import sha256, write_bytes
 from condvae.model.priors import MixturePrior
 from condvae.run import Run
 from condvae.seeds import shuffled
+from condvae.storage.files import sha256, write_bytes
 
 Points = NDArray[np.float64]
 Fit = tuple[Points, Points, Points]  # weights (M,), means (M, Z) and Cholesky factors (M, Z, Z) of a mixture

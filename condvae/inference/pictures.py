@@ -1,7 +1,8 @@
 """Reading images from a folder of image files, or from files with many images, a piece at a time."""
 
-from glob import escape
-from pathlib import Path
+import posixpath
+import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from condvae.data.pictures import PictureError, as_array, opened
 from condvae.errors import InputError, listed
 from condvae.images import read_image
 from condvae.inference.formats import FORMATS, Arrays
+from condvae.storage.place import Place
 
 CONTACT_SHEET = "contact-sheet.png"  # lies beside the images, and is not one of them
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
@@ -42,14 +44,14 @@ class Folder:
         InputError: there is no such folder, or it has no images.
     """
 
-    def __init__(self, path: Path, resize: str | None = None) -> None:
-        if not path.is_dir():
+    def __init__(self, path: Place, resize: str | None = None) -> None:
+        if not path.is_folder():
             raise InputError(
                 f"There is no folder {path}. Name a folder of images, or a path ending in {listed(FORMATS)}."
             )
-        inner = sorted(folder.name for folder in path.iterdir() if folder.is_dir())
+        inner = path.entries().folders
         self.path, self.has_labels, self.resize = path, bool(inner), resize
-        self.files = [str(Path(name) / file) for name in inner or [""] for file in image_names(path / name)]
+        self.files = [posixpath.join(name, file) for name in inner or [""] for file in image_names(path / name)]
         if not self.files:
             raise InputError(f"{path} has no images. Known: files ending in {', '.join(sorted(SUFFIXES))}.")
 
@@ -63,22 +65,24 @@ class Folder:
             InputError: one cannot be read, or has another size and is not resized.
         """
         files = self.files[start:stop]
-        labels = [Path(file).parent.name for file in files] if self.has_labels else None
-        return Piece(np.stack([self._image(self.path / file, shape) for file in files]), labels, files)
+        labels = [posixpath.dirname(file) for file in files] if self.has_labels else None
+        with ThreadPoolExecutor(self.path.at_once) as threads:
+            images = list(threads.map(lambda file: self._image(self.path / file, shape), files))
+        return Piece(np.stack(images), labels, files)
 
-    def _image(self, path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    def _image(self, path: Place, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
         if self.resize is None:
             return read_image(path, shape)
         try:
-            with opened(str(path)) as picture:
+            with opened(path.read()) as picture:
                 return as_array(picture, shape[0], shape[1:], self.resize)
-        except PictureError as error:
+        except (OSError, PictureError) as error:
             raise InputError(f"{path} cannot be read as an image: {error}. Fix the file, or remove it.") from error
 
 
-def image_names(folder: Path) -> list[str]:
+def image_names(folder: Place) -> list[str]:
     """The names of the image files in a folder, in order."""
-    names = (file.name for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    names = (name for name in folder.entries().files if posixpath.splitext(name)[1].lower() in SUFFIXES)
     return sorted(name for name in names if name != CONTACT_SHEET)
 
 
@@ -89,17 +93,19 @@ class Archive:
         InputError: there is no such file, or it is not such an archive.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         self.format, ending = FORMATS[path.suffix], path.suffix
-        numbered = sorted(path.parent.glob(f"{escape(path.stem)}-[0-9][0-9][0-9][0-9][0-9]{ending}"))
-        self.parts = [path] if path.is_file() else numbered
+        numbered = re.compile(rf"{re.escape(path.stem)}-\d{{5,}}{re.escape(ending)}")
+        names = [path.name] if path.is_file() else filter(numbered.fullmatch, path.parent.entries().files)
+        self.parts = [path.beside(name) for name in sorted(names, key=lambda name: (len(name), name))]
         if not self.parts:
             raise InputError(f"There is no {path}, nor {path.stem}-00000{ending} beside it. Name a file that is there.")
-        self.ends = np.cumsum([self.format.count(file) for file in self.parts])
+        with ThreadPoolExecutor(path.at_once) as threads:
+            self.ends = np.cumsum(list(threads.map(self.format.count, self.parts)))
         if not self.ends[-1]:
             raise InputError(f"{self.parts[0]} has no images; at least one is needed.")
         self.files = [file.name for file in self.parts]
-        self.opened: tuple[Path, Arrays] | None = None
+        self.opened: tuple[Place, Arrays] | None = None
 
     def __len__(self) -> int:
         return int(self.ends[-1])
@@ -132,7 +138,7 @@ class Archive:
             )
         return Piece(np.concatenate(images), labels or None, [str(number) for number in range(start, stop)])
 
-    def _arrays(self, file: Path) -> Arrays:
+    def _arrays(self, file: Place) -> Arrays:
         arrays = self.format.read(file)
         if len({len(array) for array in arrays.values()}) > 1:
             raise InputError(

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from condvae.config import Config
 from condvae.errors import ConfigError, RunError
-from condvae.files import sha256, write_bytes, write_text
 from condvae.model.cvae import CVAE
 from condvae.plain import plain, restored
 from condvae.run import FORMAT, Run
 from condvae.schema import Schema
+from condvae.storage.files import sha256, write_bytes, write_text
 
 
 def save_model(run: Run, model: CVAE, config: Config, record: Mapping[str, Any]) -> None:

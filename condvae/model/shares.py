@@ -15,28 +15,34 @@ from torch.distributed.nn.functional import all_reduce
 
 
 class Share(NamedTuple):
-    """The images start to stop - 1 of a batch of `total` images.
+    """The images of a batch that one of several processes has: `start` to `stop` - 1. The first ones may have one more.
 
     Attributes:
-        start: the first image.
-        stop: the one after the last.
         total: the number of images in the whole batch.
-        weight: 1. 0 for a process without an image of its own, which computes the first one, and to no effect.
+        rank: the number of the process.
+        processes: how many there are.
     """
 
-    start: int
-    stop: int
     total: int
-    weight: float = 1.0
+    rank: int
+    processes: int
 
-    @classmethod
-    def of(cls, total: int, rank: int, processes: int) -> "Share":
-        """The share of the process `rank`. Those of the first processes may have one image more."""
-        if rank >= total:
-            return cls(0, 1, total, 0.0)
-        least, more = divmod(total, processes)
-        start = rank * least + min(rank, more)
-        return cls(start, start + least + (rank < more), total)
+    @property
+    def weight(self) -> float:
+        """1. 0 for a process without an image of its own, which computes the first one, and to no effect."""
+        return float(self.rank < self.total)
+
+    @property
+    def start(self) -> int:
+        """The first image."""
+        least, more = divmod(self.total, self.processes)
+        return self.rank * least + min(self.rank, more) if self.weight else 0
+
+    @property
+    def stop(self) -> int:
+        """The image after the last one."""
+        least, more = divmod(self.total, self.processes)
+        return self.start + least + (self.rank < more) if self.weight else 1
 
 
 _current: ContextVar[Share | None] = ContextVar("share", default=None)
@@ -97,10 +103,10 @@ def mean_of_batch(values: Tensor) -> Tensor:
     return found
 
 
-def mean_for_processes(values: Tensor, processes: int) -> Tensor:
+def mean_for_processes(values: Tensor) -> Tensor:
     """A value for each image of this process as a scalar, whose mean over the processes is that over all images."""
     share = _current.get()
-    return values.mean() if share is None else share.weight * processes * values.sum() / share.total
+    return values.mean() if share is None else share.weight * share.processes * values.sum() / share.total
 
 
 def first_of_batch(values: Tensor, count: int) -> Tensor:
@@ -108,13 +114,13 @@ def first_of_batch(values: Tensor, count: int) -> Tensor:
     share = _current.get()
     if share is None:
         return values[:count]
-    parts, processes, rank = [], torch.distributed.get_world_size(), torch.distributed.get_rank()
-    for other in range(min(processes, share.total)):
-        theirs = Share.of(share.total, other, processes)
+    parts = []
+    for other in range(min(share.processes, share.total)):
+        theirs = share._replace(rank=other)
         size = min(theirs.stop, count) - theirs.start
         if size <= 0:
             break
-        part = values[:size].contiguous() if other == rank else values.new_empty(size, *values.shape[1:])
+        part = values[:size].contiguous() if other == share.rank else values.new_empty(size, *values.shape[1:])
         torch.distributed.broadcast(part, other)
         parts.append(part)
     return torch.cat(parts)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from condvae.data.check import Check, Finding
-from condvae.files import write_text
 from condvae.images import png
 from condvae.report.page import template
+from condvae.storage.files import write_text
 
 EXAMPLES = 8  # images of each class
 MOST_CLASSES = 100  # classes of which images are shown

@@ -8,12 +8,12 @@ from condvae.config import dotted
 from condvae.evaluation.claims import Claim
 from condvae.evaluation.evaluate import Evaluation
 from condvae.evaluation.study import Study
-from condvae.files import write_text
 from condvae.progress import progress
 from condvae.report.figures import FIGURES, draw_figure, report_figures
 from condvae.report.page import template
 from condvae.report.plots import save_figure
 from condvae.report.tables import tables
+from condvae.storage.files import write_text
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from condvae.errors import ConfigError
-from condvae.files import write_bytes
+from condvae.storage.files import write_bytes
 
 COLOURS = mpl.colormaps["tab10"]
 TILE_INCHES = 0.85

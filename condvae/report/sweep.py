@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from condvae.files import write_text
 from condvae.report.page import template
 from condvae.report.plots import STYLE, figure_bytes
 from condvae.report.trials import SweepPage, shown
+from condvae.storage.files import write_text
 
 COLOURS = mpl.colormaps["viridis"]
 MARK = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}  # behind the text of a mark

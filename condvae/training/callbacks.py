@@ -11,9 +11,9 @@ from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 
 from condvae.config import Config
 from condvae.errors import RunError
-from condvae.files import write_text
 from condvae.progress import in_notebook
 from condvae.run import Run
+from condvae.storage.files import write_text
 from condvae.training.logged import MONITORED, SHOWN
 from condvae.training.processes import RunCopies
 
@@ -62,14 +62,27 @@ class LastCheckpoint(ModelCheckpoint):
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """best.ckpt. Lightning's own callback does not find it again if the run folder was moved before resuming."""
+    """best.ckpt. Lightning's own callback does not find it again if the run folder was moved before resuming.
+
+    Args:
+        run: the run folder. Lightning takes that of the main process, which another machine may not have.
+    """
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run.path, "best", monitor=MONITORED, mode="max", enable_version_counter=False)
+        self.run = run
+
+    @property
+    def path(self) -> Path:
+        """The file on this machine."""
+        return self.run.path / f"{self.filename}.ckpt"
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        path = str(Path(str(self.dirpath)) / f"{self.filename}.ckpt")
+        path = str(self.path)
         moved = {"dirpath": self.dirpath, "best_model_path": path, "kth_best_model_path": path}
         scores = state_dict["best_k_models"].values()  # empty before the first validation, otherwise one score
         best = dict(zip((path,), scores, strict=False))
-        if best and not Path(path).is_file():
+        if best and not self.path.is_file():
             raise RunError(
                 f"{path} is missing. It has the best weights of this run so far. Restore it, or train again."
             )
@@ -120,6 +133,8 @@ class ProgressLines(pl.Callback):
 class Reporter(pl.Callback):
     """Reports the held-out figures of each epoch, after its checkpoint is written.
 
+    Those of the last epoch wait for `flush`, because whoever gets them may end the process before the model is saved.
+
     Args:
         report: gets the figures and the number of the epoch, from 1. It may end the process.
     """
@@ -133,9 +148,6 @@ class Reporter(pl.Callback):
         self.found = {**figures, "epoch": trainer.current_epoch + 1}
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self.flush()
-
-    def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self.flush()
 
     def flush(self) -> None:

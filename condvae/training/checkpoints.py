@@ -10,7 +10,7 @@ import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
 from condvae.errors import RunError, StorageError
-from condvae.files import replacing
+from condvae.storage.files import replacing
 
 
 def save_checkpoint(content: Mapping[str, Any], path: Path) -> None:

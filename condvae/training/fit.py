@@ -10,23 +10,22 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
 
 from condvae.config import Config, require
 from condvae.data.dataset import Dataset, prepared, require_same
 from condvae.data.sources import load_data
 from condvae.errors import ConfigError, RunError
-from condvae.files import require_empty
 from condvae.model.cvae import CVAE
 from condvae.model.saving import require_fit, save_model
 from condvae.run import Run
+from condvae.storage.files import require_empty
+from condvae.training.callbacks import BestCheckpoint
 from condvae.training.checkpoints import load_checkpoint
 from condvae.training.checks import check
-from condvae.training.logged import MONITORED
 from condvae.training.module import CVAEModule
 from condvae.training.optimizers import SCHEDULES
 from condvae.training.plan import require_minutes
-from condvae.training.processes import RunCopies, own_group
+from condvae.training.processes import RunCopies, losing_none, own_group
 from condvae.training.timing import fitted
 from condvae.training.trainer import is_main_process, make_trainer, run_trainer, without_noise
 
@@ -66,7 +65,7 @@ def fit(
     check(config)
     if minutes is not None:
         require_minutes(minutes)
-    run = Run(Path(out))
+    run = Run.at(out)
     if is_main_process():
         require_new(run)
     images = data or load_data(config.data)
@@ -174,7 +173,8 @@ def _train(
         model = module.model.cpu().eval()
         if is_main_process():
             save_model(run, model, config, _record(trainer, module, data))
-        RunCopies.of(trainer).send(trainer)
+        with losing_none(run, trainer.world_size):
+            RunCopies.of(trainer).send(trainer)
     return model
 
 
@@ -195,8 +195,8 @@ def _take_best(trainer: pl.Trainer, module: CVAEModule) -> None:
     if not module.config.training.patience:
         return
     for callback in trainer.checkpoint_callbacks:
-        if isinstance(callback, ModelCheckpoint) and callback.monitor == MONITORED and callback.best_model_path:
-            best = load_checkpoint(Path(callback.best_model_path))
+        if isinstance(callback, BestCheckpoint) and callback.best_model_path:
+            best = load_checkpoint(callback.path)
             module.load_state_dict(best["state_dict"])
 
 

@@ -108,7 +108,7 @@ class CVAEModule(pl.LightningModule):
         with sharing(self._share(total)):
             x = self.model.observe(augmented(unit(images), settings))
             value = self.model.elbo(x, given, self._beta(index), settings.free_bits, settings.samples).value
-            loss = -mean_for_processes(value, self.trainer.world_size)
+            loss = -mean_for_processes(value)
             first = [first_of_batch(one, POINTS) for one in (x, given)] if settings.shared_style else []
         if first:  # every process computes this term from the same images
             loss = loss + settings.shared_style * style_disagreement(self.model, *first)
@@ -137,20 +137,25 @@ class CVAEModule(pl.LightningModule):
 
     def validation_step(self, batch: Batch, index: int) -> None:
         images, given = unit(batch[0]), batch[1]
-        processes, size = self.trainer.world_size, self._measured_at_once
+        size = self._measured_at_once
         total = min(size, len(self.data.validation or self.data.test) - index * size)
         reconstruction = self.model.decode(self.model.encode(images, given).mean, given).mean
         with sharing(self._share(total)), seeded(index):  # the same binarised images and the same noise in each epoch
-            measured = {"test_mse": mean_for_processes(squared_error(images, reconstruction), processes)}
+            measured = {"test_mse": mean_for_processes(squared_error(images, reconstruction))}
             if self.data.validation:
                 x, beta = self.model.observe(images), float(self.model.has_bound)
                 bound = self.model.elbo(x, given, beta, samples=self.config.training.samples).value
-                measured = {"val_bound": mean_for_processes(bound, processes), "val_mse": measured["test_mse"]}
+                measured = {"val_bound": mean_for_processes(bound), "val_mse": measured["test_mse"]}
         self.log_dict(measured, prog_bar=True, batch_size=total, sync_dist=True)
 
     def on_train_epoch_end(self) -> None:
-        if ends_here(self.trainer, self.config.training.checkpoint_every):  # thousands of short epochs need no row each
-            self.log_dict({"train_loss_epoch": self.mean_loss(), "seconds": self.seconds}, sync_dist=True)
+        if not ends_here(self.trainer, self.config.training.checkpoint_every):  # thousands of epochs need no row each
+            return
+        figures = {"train_loss_epoch": self.mean_loss().item(), "seconds": self.seconds}
+        self.log_dict(figures, logger=False, sync_dist=True)
+        # Lightning logs after the checkpoint. A process that is killed in between would leave a run without this row.
+        for logger in self.loggers:
+            logger.log_metrics({"epoch": float(self.current_epoch), **figures}, self.global_step - 1)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["seconds"] = self.seconds
@@ -169,7 +174,7 @@ class CVAEModule(pl.LightningModule):
     def _share(self, total: int) -> Share | None:
         """The share that this process has of a batch. None if it is the only process."""
         processes = self.trainer.world_size
-        return None if processes == 1 else Share.of(total, self.global_rank, processes)
+        return None if processes == 1 else Share(total, self.global_rank, processes)
 
     @property
     def _training_images(self) -> int:

@@ -12,8 +12,8 @@ from lightning.fabric.utilities.distributed import is_shared_filesystem
 from torch.distributed.distributed_c10d import _set_pg_timeout
 
 from condvae.errors import CondvaeError, RunError, TrainingError
-from condvae.files import write_bytes
 from condvae.run import Run
+from condvae.storage.files import write_bytes
 
 ANSWER = 45  # seconds in which the other processes must answer. PyTorch waits for half an hour
 LOST = ("gloo", "NCCL", "Connection", "Timed out", "pair closure")  # in an error of PyTorch, if a process is lost

@@ -61,7 +61,7 @@ class ShuffledBatches(Sampler[Tensor]):
 def shared(batches: Sequence[Tensor], rank: int, processes: int) -> Iterator[Tensor]:
     """The share of each batch that a process has (see `condvae.model.shares`)."""
     for batch in batches:
-        share = Share.of(len(batch), rank, processes)
+        share = Share(len(batch), rank, processes)
         yield batch[share.start : share.stop]
 
 

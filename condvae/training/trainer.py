@@ -39,8 +39,8 @@ from condvae.training.processes import RunCopies, losing_none
 
 # Options that cannot be set: the run folder decides the first, and processes share each batch instead of the second.
 OWN_OPTIONS = {"default_root_dir", "use_distributed_sampler"}
-# The precisions that keep weights and latent vectors in float32.
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "32", "bf16", "16")
+# The precisions that keep weights and latent vectors in float32, or in float64 to see what is more than rounding.
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true", "32", "bf16", "16", "64")
 # Beginnings of Lightning's warnings about what condvae does on purpose, with the reason.
 EXPECTED_WARNINGS = (
     "Checkpoint directory",  # the run folder has config.yaml before it has a checkpoint
@@ -172,7 +172,7 @@ def _callbacks(config: Config, run: Run, options: Mapping[str, Any]) -> list[pl.
         # These come before cvae.ckpt, which saves their state.
         callbacks += [
             EarlyStopping(MONITORED, mode="max", patience=patience),
-            BestCheckpoint(run.path, "best", monitor=MONITORED, mode="max", enable_version_counter=False),
+            BestCheckpoint(run),
         ]
     if options["enable_checkpointing"] is not False:
         callbacks.append(LastCheckpoint(run, config.training.checkpoint_every))

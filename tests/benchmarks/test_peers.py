@@ -24,7 +24,7 @@ from condvae.seeds import seeded
 from condvae.training.fit import fit
 
 HOME_MADE = ("pixelcnn", "dcgan", "flow_matching")
-TICK = 0.04  # seconds
+TICK, SECONDS = 0.04, 4  # of the clock, and of a training by it
 FEW = 8  # random features, so that their Frechet distance needs few images
 OPTIONS = Options(minutes=0.02, count=60, seed=0, threads=1)
 
@@ -43,7 +43,7 @@ def test_real_images_have_their_labels_and_noise_has_not(
     evaluator = Evaluator(bars, evaluator.seen, evaluator.judge)
     ((title, drawn),) = real(bars, OPTIONS)
     found = evaluator.figures(drawn.images, drawn.labels)
-    assert title == "training images"
+    assert title == "training images, which the judge has seen"
     assert found.obeyed.value > 0.95
     assert found.score.value > 0.95
     assert found.coverage.value > 0.8
@@ -155,7 +155,7 @@ def test_a_peer_trains_in_time_and_writes_what_is_promised(
     files = ["--data", str(tiny / "data.npz"), "--test", str(tiny / "test.npz"), "--out", str(out)]
     monkeypatch.syspath_prepend(str(SCRIPTS))
     monkeypatch.setattr("shared.time", Ticks())
-    monkeypatch.setattr(sys, "argv", [script, *files, "--minutes", "0.05", "--count", "25"])
+    monkeypatch.setattr(sys, "argv", [script, *files, "--minutes", str(SECONDS / 60), "--count", "25"])
     with seeded():
         runpy.run_path(str(SCRIPTS / f"{script}.py"), run_name="__main__")
     drawn = read(out)
@@ -163,7 +163,7 @@ def test_a_peer_trains_in_time_and_writes_what_is_promised(
     assert drawn.images.dtype == np.uint8
     assert drawn.labels.tolist() == (np.arange(25) % 2).tolist()
     numbers = drawn.numbers
-    assert 3 <= numbers["seconds"] < 3 + 5 * TICK
+    assert SECONDS <= numbers["seconds"] < SECONDS + 5 * TICK
     assert numbers["seconds_per_1000"] == pytest.approx(TICK * 1000 / 25)
     assert numbers["cores"] == pytest.approx(1, abs=0.1)
     assert numbers["parameters"] > 1000
@@ -204,13 +204,24 @@ def test_pixels_are_drawn_from_the_probabilities_that_are_trained(monkeypatch: p
     assert (network(images, 2 - labels) != whole).any(), "labels have an influence"
 
 
-def test_a_side_is_measured_once(bars: Dataset, evaluator: Evaluator, tmp_path: Path) -> None:
+def test_a_side_is_drawn_and_measured_once(
+    bars: Dataset, evaluator: Evaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     side = peers.sides(bars, OPTIONS, tmp_path)[peers.REAL]
-    rows = peers.measured(peers.REAL, side, evaluator, OPTIONS, tmp_path)
-    assert peers.measured(peers.REAL, lambda: pytest.fail("it is kept"), evaluator, OPTIONS, tmp_path) == rows
+
+    def measured(side: peers.Side, options: Options = OPTIONS) -> peers.Rows:
+        return peers.measured(peers.REAL, side, evaluator, options, tmp_path)
+
+    rows = measured(side)
+    assert measured(lambda: pytest.fail("it is kept")) == rows
     (row,) = peers.table(json.loads(json.dumps(rows)))
-    assert row["side"] == "training images"
+    assert row["side"] == "training images, which the judge has seen"
     assert row["seconds of training"] == row["nats"] == ""
+    monkeypatch.setattr(peers, "EDITION", peers.EDITION + 1)
+    monkeypatch.setattr(Evaluator, "figures", lambda *_: {"other": 1})
+    assert measured(lambda: pytest.fail("it is drawn")) == {row["side"]: {"other": 1}}, "by another evaluation"
+    with pytest.raises(ZeroDivisionError):
+        measured(lambda: 1 // 0, replace(OPTIONS, seed=1))  # type: ignore[arg-type, return-value]
 
 
 @pytest.mark.parametrize("environment", sorted({peer.environment for peer in PEERS.values()}))

@@ -52,7 +52,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"seed": 0}, "There is no setting 'seed'. Did you mean 'seeds'?"),
     ({"early_stopping": {"reduction": 1}}, "early_stopping.reduction must be at least 2, got 1."),
     (NO_HELD_OUT, "data.validation_split must be more than 0 (in settings), because early stopping"),
-    ({"after": ["evaluate"]}, "after must be commands with the word RUN, such as 'evaluate RUN', got evaluate."),
+    ({"method": "bayes"}, "search must be given if method is bayes, which draws its settings, got {}."),
+    ({"seeds": [0, -1]}, "training.seed must be"),
+    ({"after": ["evaluate"]}, "after must be commands with the word RUN and closed quotation marks, such as 'evaluate"),
+    ({"after": ["report RUN 'x"]}, "closed quotation marks, such as 'evaluate RUN', got report RUN 'x."),
     ({"cpus": 0}, "cpus must be more than 0, got 0.0."),
 ]  # fmt: skip
 

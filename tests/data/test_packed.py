@@ -423,7 +423,7 @@ def test_a_full_disk_keeps_nothing(processes: int, tmp_path: Path, monkeypatch: 
 
 def no_space(path: Path, text: str) -> None:
     """Writing a file on a full disk."""
-    from condvae.files import storing
+    from condvae.storage.files import storing
 
     with storing(path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

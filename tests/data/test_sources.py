@@ -16,7 +16,7 @@ from condvae.data.readers import mnist as mnist_files
 from condvae.data.readers.idx import read_idx
 from condvae.data.sources import load_data
 from condvae.errors import ConfigError, DataError
-from condvae.files import cache_folder
+from condvae.storage.files import cache_folder
 from tests.conftest import Cli
 
 

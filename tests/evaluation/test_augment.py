@@ -18,10 +18,13 @@ from condvae.data.readers.folder import load as load_folder
 from condvae.data.readers.table import load as load_table
 from condvae.errors import InputError, StorageError
 from condvae.evaluation import augment as home
+from condvae.evaluation import judge
 from condvae.evaluation.augment import augment
 from condvae.evaluation.filling import Filled, Options
 from condvae.evaluation.study import Study
 from condvae.images import png, read_image, unit
+from condvae.run import Run
+from condvae.storage.places import place
 from condvae.training.fit import fit
 from tests.conftest import Cli
 from tests.evaluation.runs import NO_BOUND, SHORT, SMALL, trained, with_tone
@@ -212,14 +215,20 @@ def test_options_change_the_images(study: Study, tmp_path: Path) -> None:
     assert len({tuple(one.values()) for one in images.values()}) == len(images)
 
 
-@pytest.mark.usefixtures("cache", "quick_judge")
-def test_what_a_trained_judge_accepts_is_of_its_class(study: Study, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("cache")
+def test_what_a_trained_judge_accepts_is_of_its_class(
+    bars: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judge, "_settings_for", lambda images: judge.JudgeTraining(epochs=20, batch_size=10))
+    data = uneven(bars)
+    fit(Config(model=SMALL, training=NO_BOUND, trainer={**SHORT, "max_epochs": 100}), tmp_path / "run", data)
+    study = Study(Run(tmp_path / "run"), data)
     filled = augment(study, tmp_path / "judged", Options(judged=True))
     kept = [path for path in files(tmp_path / "judged") if path.endswith(".png")]
-    assert len(kept) == sum(one.generated for one in filled)
+    assert len(kept) == sum(one.generated for one in filled) > 0
     assert study.judge is not None
     for path in kept:
-        image = read_image(tmp_path / "judged" / path, (3, 5, 7))
+        image = read_image(place(tmp_path / "judged" / path), (3, 5, 7))
         label = study.judge.predict(unit(torch.from_numpy(image)[None])).item()
         assert study.model.schema.classes[int(label)] == Path(path).parent.name
 
@@ -294,3 +303,15 @@ def test_ctrl_c_says_how_to_continue(
     arguments = ["augment", str(photos[0]), "--balance", "--out", str(tmp_path / "more")]
     assert cli.main(arguments) == cli.INTERRUPTED
     assert "Run the same command again to continue." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [Options(), Options(to=4, label=["right"], with_real=True)])
+def test_the_same_files_in_object_storage(options: Options, study: Study, bucket: str, tmp_path: Path) -> None:
+    made = [augment(study, out, options) for out in (tmp_path / "here", f"{bucket}/there", f"{bucket}/there")]
+    assert made[0] == made[1] == made[2]
+    there = place(f"{bucket}/there")
+    here = files(tmp_path / "here")
+    assert here
+    assert not [name for name in here if name.startswith("generated-")], "rows of shards are put together"
+    for name, content in here.items():
+        assert (there / name).read() == content, name

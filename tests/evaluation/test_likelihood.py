@@ -1,6 +1,6 @@
 """Estimators of the likelihood against closed forms: the exact log p(x|y) of a linear-Gaussian model."""
 
-from math import log, log2
+from math import inf, log, log2
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from condvae.config import Config, ModelConfig, TrainingConfig
 from condvae.data.dataset import Dataset
 from condvae.data.labelled import LabelledImages
+from condvae.evaluation.parts import likelihood
 from condvae.evaluation.parts.likelihood import _classifier, measure_likelihood
 from condvae.evaluation.protocol import Protocol
 from condvae.evaluation.study import Study
@@ -59,6 +60,17 @@ def test_the_marginal_and_the_classifier_are_those_of_bayes(linear: LinearGaussi
     assert "All test images. 2 importance samples for each image." in found.nll.protocol
     assert found.gap is None
     assert found.effective.value == pytest.approx(2, abs=0.01)
+
+
+@pytest.mark.parametrize(("small", "images"), [(inf, "10"), (0.0, "40")])
+def test_other_labels_are_measured_on_more_images_until_the_error_is_small(
+    small: float, images: str, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(likelihood, "PAIRS", (20, 80))
+    monkeypatch.setattr(likelihood, "SMALL", small)
+    found = measure_likelihood(study, Protocol(importance_samples=2, images=None))
+    assert f"for each label. {images} test images drawn at random." in found.marginal.protocol
+    assert found.classifier.accuracy.count == int(images)
 
 
 def test_the_code_length_is_the_mean_over_uniform_noise(linear: LinearGaussian, study: Study) -> None:

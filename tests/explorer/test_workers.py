@@ -72,6 +72,7 @@ def test_health_needs_no_password_and_metrics_do(session: RunSession) -> None:
     assert 'condvae_requests_total{route="/api/v1/decode",status="200"} 1.0' in text
     assert 'condvae_requests_total{route="/api/v1/decode",status="400"} 1.0' in text
     assert 'condvae_requests_total{route="other",status="404"} 1.0' in text
+    assert 'condvae_requests_total{route="other",status="401"} 1.0' in text
     assert 'condvae_request_seconds_count{route="/api/v1/decode"} 2.0' in text
 
 

@@ -17,7 +17,6 @@ from condvae.export.comparison import TOLERANCE
 from condvae.export.graphs import graphs_of
 from condvae.export.onnx import export_onnx
 from condvae.export.programs import export_programs
-from condvae.files import sha256
 from condvae.inference.inputs import NOT_GIVEN
 from condvae.inference.mixture import fit_mixture, save_mixture
 from condvae.inference.runtime import runner, session_of
@@ -25,6 +24,7 @@ from condvae.model.cvae import CVAE
 from condvae.model.saving import save_model
 from condvae.run import Run
 from condvae.schema import Attribute, Schema
+from condvae.storage.files import sha256
 from tests.conftest import Cli
 from tests.model.test_laws import COMBINATIONS, MIXED, SHAPES, beta_of
 

@@ -17,9 +17,9 @@ import yaml
 import condvae
 from condvae.errors import ConfigError, RunError
 from condvae.export.hub import PICTURE, push, without_places
-from condvae.files import sha256
 from condvae.hub import FILES, parse
 from condvae.run import SHIPPED, Run
+from condvae.storage.files import sha256
 from tests.conftest import Cli
 from tests.export.hub_stand_in import Hub
 

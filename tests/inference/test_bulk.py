@@ -13,9 +13,9 @@ from condvae.config import Config, ModelConfig
 from condvae.data.dataset import Dataset
 from condvae.data.labelled import LabelledImages
 from condvae.images import png
-from condvae.inference import bulk
+from condvae.inference import bulk, written
 from condvae.inference.formats import FORMATS
-from condvae.inference.shards import Job
+from condvae.inference.written import ArchiveFiles
 from condvae.model.cvae import CVAE
 from condvae.model.saving import save_model
 from condvae.run import Run
@@ -84,15 +84,15 @@ def test_interrupted_it_goes_on_and_ends_with_the_same_images(
 ) -> None:
     out = tmp_path / "images.npz"
     arguments = ["generate", run.path, "--label", 7, 2, "--count", 1700, "--seed", 5, "--out", out]
-    write = Job.write_archive
+    contents = ArchiveFiles.contents
 
-    def interrupted(job: Job, start: int, arrays: dict[str, np.ndarray]) -> None:
+    def interrupted(files: ArchiveFiles, start: int, arrays: dict[str, np.ndarray]) -> dict[str, bytes]:
         if start == 2000:
             raise KeyboardInterrupt
-        write(job, start, arrays)
+        return contents(files, start, arrays)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Job, "write_archive", interrupted)
+        patch.setattr(ArchiveFiles, "contents", interrupted)
         assert cli.main([str(argument) for argument in arguments]) == 130
     assert "Run the same command again to continue." in command.capsys.readouterr().err
     before = [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("images-*.npz"))]
@@ -128,7 +128,7 @@ def test_interrupted_in_the_first_shard_it_goes_on_too(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(bulk, "png", interrupted)
+        patch.setattr(written, "png", interrupted)
         patch.setattr(np, "savez", stopped)
         assert cli.main([str(argument) for argument in arguments]) == 130
     command.capsys.readouterr()
@@ -210,7 +210,7 @@ def test_encode_a_folder_and_an_archive(run: Run, model: CVAE, mnist: Dataset, t
     np.testing.assert_allclose(joined(tmp_path / "archive.npz", "mean"), expected, atol=1e-5)
     assert (joined(tmp_path / "archive.npz", "stddev") > 0).all()
     assert joined(tmp_path / "archive.npz", "labels").tolist() == names
-    assert json.loads((tmp_path / "archive.json").read_text())["done"] == 1500
+    assert json.loads((tmp_path / "archive.json").read_text())["images"] == 1500
 
 
 def test_encode_one_folder_with_one_label(run: Run, model: CVAE, mnist: Dataset, tmp_path: Path, command: Cli) -> None:

@@ -13,6 +13,7 @@ from condvae.inference import bulk
 from condvae.inference.formats import FORMATS, Arrays
 from condvae.model.cvae import CVAE
 from condvae.run import Run
+from condvae.storage.places import place
 from tests.conftest import Cli
 
 
@@ -29,10 +30,10 @@ def test_what_is_written_is_read_again_and_the_bytes_repeat(ending: str, arrays:
     for path in paths:
         with path.open("wb") as file:
             form.write(file, arrays, 100)
-    found = form.read(paths[0])
+    found = form.read(place(paths[0]))
     assert np.array_equal(found["images"], arrays["images"])
     assert found["labels"].tolist() == arrays["labels"].tolist()
-    assert form.count(paths[0]) == 7
+    assert form.count(place(paths[0])) == 7
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
@@ -44,7 +45,7 @@ def test_files_of_a_command_are_those_of_python_and_can_be_encoded(
     out, codes = tmp_path / f"drawn{ending}", tmp_path / "codes.parquet"
     command("generate", run.path, "--label", 3, 4, "--count", 700, "--seed", 1, "--out", out)
     files = sorted(tmp_path.glob(f"drawn-*{ending}"))
-    found = [FORMATS[ending].read(path) for path in files]
+    found = [FORMATS[ending].read(place(path)) for path in files]
     assert len(found) == 2
     expected = condvae.generate(model, [3, 4], count=700, seed=1)
     assert np.array_equal(np.concatenate([one["images"] for one in found]), expected)

@@ -12,7 +12,7 @@ from condvae.model.shares import Share, for_rows, in_place, mean_for_processes, 
 @pytest.mark.parametrize("processes", [1, 2, 3, 8])
 @pytest.mark.parametrize("total", [1, 2, 7, 100])
 def test_every_image_has_one_process(total: int, processes: int) -> None:
-    shares = [Share.of(total, rank, processes) for rank in range(processes)]
+    shares = [Share(total, rank, processes) for rank in range(processes)]
     assert [place for one in shares if one.weight for place in range(one.start, one.stop)] == list(range(total))
     assert all(one.stop - one.start == 1 for one in shares if not one.weight)
 
@@ -38,7 +38,7 @@ def test_images_have_the_same_random_numbers_in_any_process(total: int) -> None:
     x = torch.rand(total, 6, generator=torch.Generator().manual_seed(0))
     alone = draws(None, x)
     for rank in range(3):
-        share = Share.of(total, rank, 3)
+        share = Share(total, rank, 3)
         for mine, every in zip(draws(share, x), alone, strict=True):
             assert torch.equal(mine, every[share.start : share.stop])
 
@@ -47,8 +47,8 @@ def test_the_mean_of_the_processes_is_that_of_the_images() -> None:
     values = torch.rand(7)
     means = []
     for rank in range(3):
-        share = Share.of(7, rank, 3)
+        share = Share(7, rank, 3)
         with sharing(share):
-            means.append(mean_for_processes(values[share.start : share.stop], 3))
+            means.append(mean_for_processes(values[share.start : share.stop]))
     assert torch.stack(means).mean() == pytest.approx(values.mean().item())
-    assert mean_for_processes(values, 1) == values.mean()
+    assert mean_for_processes(values) == values.mean()

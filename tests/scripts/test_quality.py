@@ -1,5 +1,6 @@
 """The page of results: only results of the recipes as they are now, with their spread."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ from condvae.evaluation.measurement import Measurement
 from condvae.evaluation.parts.reconstruction import Reconstruction
 from condvae.plain import plain
 from condvae.run import Run
-from scripts import quality
+from scripts import quality, quality_peers
 from scripts.quality_cells import at, spread
 from scripts.quality_page import page
+from scripts.quality_peers import COSTS, IMAGES, beside_others, peers
 from scripts.quality_rows import readme_rows, texts
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for results of the test."""
     monkeypatch.setattr(quality, "RESULTS", tmp_path)
+    monkeypatch.setattr(quality, "SHIPPED_RESULT", tmp_path / "none.json")
     (tmp_path / "before.json").write_text('{"plane-gaussian": {"reconstruction/mse": [0.031, 0.033]}}')
     return tmp_path
 
@@ -39,7 +42,7 @@ def test_the_page_has_each_result_and_what_it_must_reach(folder: Path) -> None:
     row = "| `plane-gaussian` | reconstruction, squared error | ≤ 0.0295 | 0.0290 ± 0.001 (0.0001) | 0.028, 0.03 |"
     assert f"{row} 1 of 2 |" in text
     assert "- squared error (n = 10,000): Of test images." in text
-    assert "| reconstruction, mse | 0.032 ± 0.001 → 0.029 ± 0.001 |" in text
+    assert "| reconstruction, mse | 0.032 ± 0.001 → 0.0290 ± 0.001 (0.0001) |" in text
     assert "| `conv` |" not in text, "it has other settings"
 
 
@@ -89,12 +92,28 @@ def test_a_cell_has_the_seeds_and_the_error_of_one() -> None:
     assert spread([figure(16, count=1)]) == "16", "a single item has no error"
 
 
+def test_other_generators_are_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert beside_others({}) == []
+    row = dict.fromkeys((*IMAGES, *COSTS), "") | {"side": "DCGAN", "density": "0.5", "nats of": "log p(x|y)"}
+    for name in ("fashion-mnist", "mnist"):
+        (tmp_path / f"peers-{name}.json").write_text(json.dumps({"tables": {f"{name}, 10 minutes": [row]}}))
+    monkeypatch.setattr(quality_peers, "RESULTS", tmp_path)
+    lines = beside_others(peers())
+    assert [line for line in lines if line.startswith("###")] == [
+        "### mnist, 10 minutes",
+        "### fashion-mnist, 10 minutes",
+    ]
+    assert "| DCGAN | - | - | - | - | - | - | 0.5 | - |" in lines
+    assert "| DCGAN | - | - | - | - | - | - | log p(x\\|y) |" in lines
+
+
 def test_the_page_is_what_the_results_say(monkeypatch: pytest.MonkeyPatch) -> None:
     """All results in docs/quality have the present layout and settings."""
     monkeypatch.chdir(ROOT)
     results = quality.known_results()
     files = {path.stem for path in quality.RESULTS.glob("*-?.json")}
-    assert files == {f"{name}-{seed}" for name in results.known for seed in range(len(results.known[name]))}
+    known = {name: versions for name, versions in results.known.items() if name in quality.NAMES}
+    assert files == {f"{name}-{seed}" for name, versions in known.items() for seed in range(len(versions))}
     assert "\n".join(page(results)) == quality.PAGE.read_text("utf-8")
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import lightning.pytorch as pl
 import pytest
 import torch
 
@@ -13,7 +14,9 @@ from condvae.recipe import load_recipe
 from condvae.run import Run
 from condvae.training.checkpoints import load_checkpoint
 from condvae.training.fit import fit, resume
+from condvae.training.logs import CsvLog
 from condvae.training.module import CVAEModule
+from condvae.training.processes import RunCopies
 from tests.conftest import Cli
 from tests.training.runs import (
     BERNOULLI,
@@ -46,6 +49,27 @@ def test_interrupted_moved_and_resumed_it_ends_with_the_same_weights(
     resume(tmp_path / "moved", data=bars)
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "moved"))
     assert logged(tmp_path / "whole", "val_bound") == logged(tmp_path / "moved", "val_bound")
+
+
+@pytest.mark.parametrize("epoch", [1, 2], ids=["middle", "last"])
+def test_killed_as_soon_as_an_epoch_has_its_checkpoint_no_row_of_the_log_is_missing(
+    bars: Dataset, tmp_path: Path, epoch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit(with_bound(3), tmp_path / "whole", bars)
+    with monkeypatch.context() as patched:
+
+        def kill(copies: RunCopies, trainer: pl.Trainer) -> None:
+            if trainer.current_epoch == epoch:
+                raise KeyError
+
+        patched.setattr(RunCopies, "send", kill)  # it is called after the checkpoint is written
+        patched.setattr(CsvLog, "finalize", lambda *given: None)  # a killed process does nothing more
+        with pytest.raises(KeyError):
+            fit(with_bound(3), tmp_path / "killed", bars)
+    assert load_checkpoint(Run(tmp_path / "killed").checkpoint)["epoch"] == epoch
+    resume(tmp_path / "killed", data=bars)
+    for figure in ("epoch", "step", "val_bound", "train_loss_epoch"):
+        assert logged(tmp_path / "whole", figure) == logged(tmp_path / "killed", figure)
 
 
 def test_the_fast_recipe_has_the_model_of_the_experiment_and_resumes_to_the_bit(mnist: Dataset, tmp_path: Path) -> None:

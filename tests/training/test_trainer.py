@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from lightning.pytorch.loggers import Logger
+from safetensors.torch import load_file
 
+import condvae
 from condvae.config import Config, ModelConfig, TrainingConfig
 from condvae.data.dataset import Dataset
 from condvae.errors import ConfigError
@@ -110,11 +113,21 @@ def test_an_unknown_option_of_the_trainer(bars: Dataset, tmp_path: Path) -> None
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("precision", ["bf16-true", "64"])
+@pytest.mark.parametrize("precision", ["bf16-true", "16-true"])
 def test_precisions_that_change_the_weights_are_refused(tmp_path: Path, command: Cli, precision: str) -> None:
     message = command.fails("train", "--trainer.precision", precision, "--out", tmp_path / "run")
-    assert f"trainer.precision must be one of 32-true, bf16-mixed, 16-mixed, 32, bf16, 16, got {precision}." in message
+    known = "32-true, bf16-mixed, 16-mixed, 64-true, 32, bf16, 16, 64"
+    assert f"trainer.precision must be one of {known}, got {precision}." in message
     assert not (tmp_path / "run").exists()
+
+
+def test_a_model_of_float64_is_used_like_others(bars: Dataset, tmp_path: Path) -> None:
+    model = fit(tiny(precision="64-true"), tmp_path / "run", bars)
+    assert {value.dtype for value in load_file(tmp_path / "run" / "model.safetensors").values()} == {torch.float64}
+    loaded = condvae.load(tmp_path / "run")
+    images = condvae.generate(loaded, "left", count=2, seed=0)
+    assert images.shape == (2, 3, 5, 7)
+    assert model.device == loaded.device
 
 
 @pytest.mark.parametrize("option", ["max_epochs", "limit_train_batches", "max_steps"])

@@ -16,10 +16,7 @@ from torch.nn import functional
 from torch.nn.functional import pad
 
 FEATURES, LAYERS, HIDDEN, LEVELS = 32, 8, 64, 256
-FIRST, REACH = (
-    12,
-    1,
-)  # pixels to the left and above that the first layer and the others see: 20 in all, as high as digits
+FIRST, REACH = 20, 1  # pixels above and to the left that the first layer and the others see: 28 in all, a whole image
 BATCH, STEP_SIZE = 16, 2e-3
 DRAWN = 500  # images that are drawn together
 Choice = Callable[[Tensor, int, int], Tensor]  # logits (B, LEVELS), row and column to grey levels (B,)

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from condvae.data.packing.decoding import Found, Plan, Span
-from condvae.files import write_text
+from condvae.storage.files import write_text
 
 JOURNAL = "journal.jsonl"
 Piece = tuple[Span, Found]

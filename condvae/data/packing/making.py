@@ -21,8 +21,8 @@ from condvae.data.packing.decoding import Found, Span
 from condvae.data.packing.journal import Journal
 from condvae.data.packing.planning import cropped, planned, sampled
 from condvae.errors import StorageError
-from condvae.files import storing, write_text
 from condvae.progress import announce, progress
+from condvae.storage.files import storing, write_text
 
 LOCK, DESCRIPTION = "lock", "description.json"
 FORMAT = 3  # of all files in the folder of a pack

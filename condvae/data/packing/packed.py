@@ -19,7 +19,7 @@ from condvae.config import DataConfig
 from condvae.data.listing import Pictures
 from condvae.data.packing.making import FORMAT, LOCK, description, is_at, locked, make, take
 from condvae.errors import DataError
-from condvae.files import cache_folder
+from condvae.storage.files import cache_folder
 
 Positions = NDArray[np.int64] | slice
 LISTED = 10  # damaged pictures that a message names

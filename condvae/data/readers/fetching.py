@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from condvae.errors import ConfigError, DataError, StorageError
-from condvae.files import cache_folder, replacing, sha256
+from condvae.storage.files import cache_folder, replacing, sha256
 
 SECONDS_PER_CONNECTION = 15
 Places = Mapping[str, Callable[[Path], None]]

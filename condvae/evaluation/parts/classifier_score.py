@@ -14,11 +14,11 @@ from condvae.evaluation.measurement import ByClass, Measurement, measure
 from condvae.evaluation.part import Part, Section
 from condvae.evaluation.protocol import Protocol, drawing, modes, sample_rows
 from condvae.evaluation.study import Study, unit_images
-from condvae.files import cache_folder, write_text
 from condvae.images import to_uint8, unit
 from condvae.inference.batched import CHUNK, decoded, evaluating, image
 from condvae.model.devices import fast_products
 from condvae.seeds import seeded
+from condvae.storage.files import cache_folder, write_text
 
 IMAGES = 60_000
 SEEN = 60_000  # training images that a classifier sees in all

@@ -23,7 +23,8 @@ from condvae.seeds import seeded, shuffled
 BINS = 15  # of the calibration error
 ACTIVE = 0.01  # a dimension is active if the variance of its posterior means is larger
 ENOUGH = 20  # images of a class at a level, so that the class has a gain of its own there
-PAIRS = 2000  # images times labels under which their likelihood is estimated, at most
+PAIRS = 2000, 20_000  # least and most images times labels under which their likelihood is estimated
+SMALL = 0.1  # nats: more images are measured until the error of what other labels add is at most this
 Images = Callable[[Tensor], Tensor]  # positions (N,) to images as the likelihood sees them, (N, C, H, W)
 BOUND, OWN, OTHERS, DEQUANTISED, FIXED = 11, 12, 13, 14, 15  # distinguish the seeds of samples
 
@@ -202,25 +203,33 @@ def _over_labels(
     Args:
         study: the run.
         images: positions of test images to images as the likelihood sees them.
-        chosen: positions of the images that are measured, (M,). Only some of them are used.
+        chosen: positions of the images that are measured, (M,). Twice as many of them are used until the error is small
+            enough, or there are no more.
         protocol: the largest number of importance samples is its.
         seed: distinguishes the samples.
     """
     conditions = study.model.conditions
     if len(conditions.classes) <= 1:
         return None, None
-    known = chosen[study.label_frequencies[study.test_labels[chosen]] > 0]
-    some = known[shuffled(len(known))[: max(1, PAIRS // len(conditions.classes))]]
-    labels, log_prior = study.test_labels[some], study.label_frequencies.log()
-    table = by_label(
-        study.model, images(some), study.test_rows[some], labels, log_prior, protocol.importance_samples, seed
-    )
-    how = f"{rounds_in_words(protocol.importance_samples)} {len(some):,} test images drawn at random."
+    known, samples = chosen[study.label_frequencies[study.test_labels[chosen]] > 0], protocol.importance_samples
+    order, log_prior = known[shuffled(len(known))], study.label_frequencies.log()
+    least, most = (min(len(order), max(1, pairs // len(conditions.classes))) for pairs in PAIRS)
+    table, gain = torch.empty(0, len(conditions.classes)), None
+    while gain is None or (len(table) < most and gain.error > SMALL):
+        start, stop = len(table), min(most, max(least, 2 * len(table)))
+        some, labels = order[start:stop], study.test_labels[order[:stop]]
+        x, rows = images(some), study.test_rows[some]
+        found = by_label(study.model, x, rows, labels[start:], log_prior, samples, seed, start)
+        table = torch.cat([table, found])
+        joint = table + log_prior
+        how = f"{rounds_in_words(samples)} {stop:,} test images drawn at random."
+        gain = measure(
+            joint.logsumexp(1) - joint.gather(1, labels[:, None])[:, 0],
+            f"What the other labels add is measured with {how}",
+        )
     if len(conditions.variables) > 1:
         return None, _classifier(table, labels, f"{how} Other conditions are those of the images.")
-    joint = table + log_prior
-    gain = joint.logsumexp(1) - joint.gather(1, labels[:, None])[:, 0]
-    return measure(gain, f"What the other labels add is measured with {how}"), _classifier(table, labels, how)
+    return gain, _classifier(table, labels, how)
 
 
 def _marginal(study: Study, chosen: Tensor, nll: Measurement, gain: Measurement | None) -> Measurement | None:

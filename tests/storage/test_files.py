@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from condvae.files import replacing
+from condvae.storage.files import replacing
 
 
 def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:
