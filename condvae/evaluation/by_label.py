@@ -12,7 +12,16 @@ FIRST = 20  # importance samples for each label
 ROUNDS = ((200, 15.0), (1000, 5.0))
 
 
-def by_label(model: CVAE, x: Tensor, rows: Tensor, labels: Tensor, log_prior: Tensor, most: int, *seeds: int) -> Tensor:
+def by_label(
+    model: CVAE,
+    x: Tensor,
+    rows: Tensor,
+    labels: Tensor,
+    log_prior: Tensor,
+    most: int,
+    *seeds: int,
+    fast: bool = False,
+) -> Tensor:
     """log p(x|y) of each image under every label, in nats: float32 (B, classes).
 
     Each round has more samples than the one before. They are for the true label and for labels that are not yet much
@@ -28,6 +37,8 @@ def by_label(model: CVAE, x: Tensor, rows: Tensor, labels: Tensor, log_prior: Te
         log_prior: log p(y), (classes,).
         most: the largest number of importance samples for a label.
         seeds: distinguish the samples from those of other calls.
+        fast: whether images are decoded in bfloat16 if the device has instructions for it. That changes all labels of
+            an image nearly alike.
     """
     table = torch.empty(len(x), len(log_prior))
     near = torch.ones_like(table, dtype=torch.bool)
@@ -44,7 +55,7 @@ def by_label(model: CVAE, x: Tensor, rows: Tensor, labels: Tensor, log_prior: Te
             what = f"Importance sampling under label {name}"
             if len(chosen):
                 with seeded(*seeds, number, label):
-                    found = log_likelihood(model, x[chosen], given, samples, what)
+                    found = log_likelihood(model, x[chosen], given, samples, what, fast=fast)
                 table[chosen, label] = found.whole
     return table
 

@@ -81,9 +81,9 @@ def compare(distances: Tensor, labels: Tensor, held_out: Tensor, held_out_labels
     """
     nearer, scale = torch.full((len(distances),), 0.5), torch.zeros(int(torch.cat([labels, held_out_labels]).max()) + 1)
     for label in held_out_labels.unique().tolist():
-        own, theirs = labels == label, held_out[held_out_labels == label]
-        difference = theirs[None] - distances[own, None]
-        nearer[own] = ((difference > 0).float() + (difference == 0).float() / 2).mean(1)
+        own, theirs = labels == label, held_out[held_out_labels == label].sort().values
+        ends = [torch.searchsorted(theirs, distances[own], right=right) for right in (False, True)]
+        nearer[own] = 1 - (ends[0] + ends[1]) / (2 * len(theirs))
         scale[label] = theirs.median().clamp(min=torch.finfo(torch.float32).tiny)
     limit = (held_out / scale[held_out_labels]).quantile(LEVEL)
     return Nearness(nearer, (distances / scale[labels] < limit).float())

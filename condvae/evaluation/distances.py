@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from math import sqrt
 from typing import NamedTuple
 
@@ -74,17 +75,13 @@ def kernel_distance(real: Tensor, generated: Tensor, protocol: str) -> tuple[Mea
     fewer = min(len(real), len(generated))
     blocks = max(2, fewer // CHUNK)
     pairs = zip(_blocks(real, blocks, fewer), _blocks(generated, blocks, fewer), strict=True)
-    width, generator = real.shape[1], torch.Generator().manual_seed(0)
     found, by_chance = [], torch.zeros(PERMUTATIONS, dtype=torch.float64)
-    for pair in pairs:
+    for pair, is_first in zip(pairs, _halves(fewer // blocks, blocks), strict=True):
         points = torch.cat(pair).double()
-        kernel = ((points @ points.T / width + 1) ** 3).fill_diagonal_(0)
-        size = len(pair[0])
-        signs = torch.ones(2 * size, dtype=torch.float64)
-        signs[size:] = -1
-        mixed = torch.stack([signs[torch.randperm(2 * size, generator=generator)] for _ in range(PERMUTATIONS)], 1)
-        found.append(_discrepancy(kernel, signs[:, None])[0])
-        by_chance += _discrepancy(kernel, mixed) / blocks
+        kernel = ((points @ points.T / real.shape[1] + 1) ** 3).fill_diagonal_(0)
+        whole, mixed = _discrepancy(kernel, is_first.double()).split([1, PERMUTATIONS])
+        found.append(whole[0])
+        by_chance += mixed / blocks
     value = replace(measure(torch.stack(found), protocol), count=len(generated))
     larger = int((by_chance >= torch.stack(found).mean()).sum())
     p = (1 + larger) / (1 + PERMUTATIONS)
@@ -109,11 +106,11 @@ def neighbourhood(real: Tensor, generated: Tensor, real_radii: Tensor | None = N
     recall, coverage = [], []
     for part, reach in zip(real.split(CHUNK), real_radii.split(CHUNK), strict=True):
         distances = torch.cdist(part, generated)
-        inside = distances < reach[:, None]
-        precision |= inside.any(0)
-        density += inside.sum(0) / NEIGHBOURS
+        balls = (distances < reach[:, None]).float().sum(0)
+        precision |= balls > 0
+        density += balls / NEIGHBOURS
         recall.append((distances < generated_radii).any(1))
-        coverage.append(inside.any(1))
+        coverage.append(distances.amin(1) < reach)
     return Neighbourhood(precision.float(), torch.cat(recall).float(), density, torch.cat(coverage).float())
 
 
@@ -184,15 +181,28 @@ def _extrapolated(sets: list[list[Tensor]], groups: list[int]) -> float:
     return float(np.polynomial.Polynomial.fit(inverse, distances, 1)(0.0))
 
 
-def _discrepancy(kernel: Tensor, signs: Tensor) -> Tensor:
+@lru_cache(maxsize=1)
+def _halves(size: int, blocks: int) -> list[Tensor]:
+    """Which of 2 S points belong to the first half, as they are and in PERMUTATIONS random orders, for each block.
+
+    Returns:
+        bool (2 S, 1 + PERMUTATIONS) each.
+    """
+    generator, first = torch.Generator().manual_seed(0), torch.arange(2 * size) < size
+    return [
+        torch.stack([first, *(first[torch.randperm(2 * size, generator=generator)] for _ in range(PERMUTATIONS))], 1)
+        for _ in range(blocks)
+    ]
+
+
+def _discrepancy(kernel: Tensor, first: Tensor) -> Tensor:
     """The unbiased squared discrepancy of two halves of points, for several ways to halve them.
 
     Args:
         kernel: of 2 S points, (2 S, 2 S), with zeros in its diagonal.
-        signs: 1 for points of the first half, -1 for the others, (2 S, ways).
+        first: 1 for points of the first half, and 0 for the others, (2 S, ways).
     """
-    size = len(kernel) // 2
-    first, second = (signs + 1) / 2, (1 - signs) / 2
+    size, second = len(kernel) // 2, 1 - first
     toward_first = kernel @ first
     toward_second = kernel.sum(1, keepdim=True) - toward_first
     own = (first * toward_first).sum(0) + (second * toward_second).sum(0)

@@ -14,7 +14,7 @@ from condvae.plain import plain, restored
 from condvae.progress import announce
 from condvae.storage.files import sha256, write_text
 
-EDITION = 4  # increase it when a change gives other figures for the same model
+EDITION = 4  # increase it when figures of the same model can no longer be compared with earlier ones
 
 
 @dataclass(frozen=True)

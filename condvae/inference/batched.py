@@ -22,7 +22,8 @@ from condvae.model.cvae import CVAE
 from condvae.model.priors import MixturePrior
 from condvae.seeds import seeded
 
-CHUNK = 500  # images in one pass through the model, so that activations stay in the cache of the processor
+CHUNK = 500  # images in one pass through the decoder, so that activations stay in the cache of the processor
+ENCODED = 100  # the same for the encoder, which computes in float32
 BLOCK = 1000  # latent vectors that one derived seed decides
 MODEL_PRIOR, MIXTURE = Z_PRIORS
 
@@ -141,16 +142,16 @@ def _device_of(module: nn.Module) -> torch.device:
 def _encoded(model: CVAE, images: Tensor | LabelledImages, rows: Tensor) -> Iterator[tuple[Distribution, Tensor]]:
     """Posteriors and condition vectors, chunk by chunk, on the device of the model."""
     device = model.device
-    for part, chosen in zip(_chunks(images), rows.split(CHUNK), strict=True):
+    for part, chosen in zip(_chunks(images), rows.split(ENCODED), strict=True):
         given = chosen.to(device)
         yield model.encode(unit(part.to(device)), given), model.conditions(given)
 
 
 def _chunks(images: Tensor | LabelledImages) -> Iterator[Tensor]:
     if isinstance(images, Tensor):
-        yield from images.split(CHUNK)
+        yield from images.split(ENCODED)
     else:
-        yield from (torch.from_numpy(batch.images) for batch in images.batches(CHUNK))
+        yield from (torch.from_numpy(batch.images) for batch in images.batches(ENCODED))
 
 
 def decoded(model: CVAE, z: Tensor, rows: Tensor) -> Iterator[Distribution]:

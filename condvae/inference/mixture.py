@@ -6,6 +6,7 @@ covariances can be estimated. Vectors are then drawn between two codes that are 
 """
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -66,10 +67,21 @@ def fit_mixture(
         MissingExtraError: scikit-learn is not installed.
     """
     require_extra("report", "Fitting a mixture")
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
+
     points, known = codes.double().numpy(), labels.numpy()
     groups = [*(points[known == label] for label in range(classes)), points]
     few = FEW * components * points.shape[1] if components > 1 else 0
-    fits = [_between(group) if 1 < len(group) < few else _fitted(group, components, outliers) for group in groups]
+
+    def fit(group: Points) -> Fit:
+        return _between(group) if 1 < len(group) < few else _fitted(group, components, outliers)
+
+    # Products of such small matrices take three times as long with several threads, so that each thread has a class of
+    # its own. The largest set of codes, which is the last one, is begun first.
+    with warnings.catch_warnings(), threadpool_limits(1), ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        warnings.simplefilter("ignore", ConvergenceWarning)  # codes that coincide, or 100 iterations
+        fits = list(pool.map(fit, reversed(groups)))[::-1]
     width = max(len(weights) for weights, _, _ in fits)
     tables = zip(*(_padded(fit, width) for fit in fits), strict=True)
     return MixturePrior(*(torch.from_numpy(np.stack(table)).float() for table in tables))
@@ -121,7 +133,6 @@ def mixture_if_any(run: Run) -> MixturePrior | None:
 
 def _fitted(points: Points, components: int, outliers: float) -> Fit:
     """Gaussians fitted to all codes of a class, (N, Z). Unused components have the weight 0."""
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
     latent = points.shape[1]
@@ -136,12 +147,10 @@ def _fitted(points: Points, components: int, outliers: float) -> Fit:
     points = points if len(points) > 1 else points.repeat(2, 0)  # scikit-learn refuses a single point
     points = points[shuffled(len(points))[:MOST].numpy()] if len(points) > MOST else points
     used = min(components, len(points))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # codes that coincide, or 100 iterations
-        found = GaussianMixture(used, random_state=0).fit(points)
-        if outliers and len(points) > ENOUGH * used:
-            density = found.score_samples(points)
-            found = found.set_params(warm_start=True).fit(points[density >= np.quantile(density, outliers)])
+    found = GaussianMixture(used, random_state=0).fit(points)
+    if outliers and len(points) > ENOUGH * used:
+        density = found.score_samples(points)
+        found = found.set_params(warm_start=True).fit(points[density >= np.quantile(density, outliers)])
     weights[:used], means[:used] = found.weights_, found.means_
     scales[:used] = np.linalg.cholesky(found.covariances_)
     return weights, means, scales

@@ -14,6 +14,7 @@ from condvae.evaluation.importance import log_likelihood
 from condvae.evaluation.study import Study
 from condvae.inference.batched import CHUNK
 from condvae.model.cvae import CVAE
+from condvae.model.devices import has_bf16
 from tests.evaluation.linear import IMAGES, SCHEMA, LinearGaussian
 from tests.evaluation.quadrature import log_likelihood_by_quadrature
 from tests.evaluation.runs import trained
@@ -179,6 +180,16 @@ def test_it_agrees_with_quadrature(two_dimensions: Study) -> None:
     ours, theirs = (one.logsumexp(1) - one.gather(1, labels[:, None])[:, 0] for one in (table, exact))
     assert theirs.max() > 0.5, "other labels matter for some image"
     assert ours.mean().item() == pytest.approx(theirs.mean().item(), abs=0.2)
+
+
+def test_bfloat16_does_not_change_what_other_labels_add(two_dimensions: Study) -> None:
+    study, chosen = two_dimensions, torch.arange(30, 46)
+    x, rows, labels = study.observed[chosen], study.test_rows[chosen], study.test_labels[chosen]
+    given = study.model, x, rows, labels, torch.full((10,), -log(10)), MANY, 1
+    exact, rounded = by_label(*given), by_label(*given, fast=True)
+    assert has_bf16("cpu") != torch.equal(exact, rounded)
+    own, theirs = (one.logsumexp(1) - one.gather(1, labels[:, None])[:, 0] for one in (rounded, exact))
+    assert own.mean().item() == pytest.approx(theirs.mean().item(), abs=0.05)
 
 
 def test_every_label_has_its_own_likelihood(linear: LinearGaussian) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.explorer import free_port
 from condvae.run import Run
-from tests.explorer.browser import becomes
+from tests.explorer.browser import LOADS, becomes
 
 CODE = "import condvae\npage = condvae.explore({!r})\npage"
 SECONDS = 60  # until the server answers
@@ -60,11 +60,13 @@ def answers(address: str) -> None:
 def test_the_page_is_in_the_cell(lab: str, browser: Any) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(f"{lab}/lab/tree/page.ipynb")
-    page.locator(".jp-Notebook .jp-Cell").first.click(timeout=60_000)
+    # A cell that is run before its kernel has started is not run at all.
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(timeout=LOADS)
+    page.locator(".jp-Notebook .jp-Cell").first.click()
     page.keyboard.press("Shift+Enter")
-    page.locator(".jp-OutputArea iframe").wait_for(timeout=60_000)
+    page.locator(".jp-OutputArea iframe").wait_for(timeout=LOADS)
     cell = page.frame_locator(".jp-OutputArea iframe")
-    cell.locator("[data-view=generate][data-ready=yes]").wait_for(timeout=60_000)
+    cell.locator("[data-view=generate][data-ready=yes]").wait_for(timeout=LOADS)
     assert not cell.locator("#title").is_visible(), "the cell has no heading"
     large = cell.locator("[data-view=generate] canvas.large")
     before = large.evaluate("canvas => canvas.toDataURL()")

@@ -10,7 +10,7 @@ from torch.distributions import Independent, Normal
 from condvae.evaluation.by_label import by_label, rounds_in_words
 from condvae.evaluation.importance import Estimates, log_likelihood
 from condvae.evaluation.measurement import ByClass, Measurement, bootstrapped, measure
-from condvae.evaluation.multilevel import Level, described, minus_log_likelihood, multilevel
+from condvae.evaluation.multilevel import MANY, Level, described, minus_log_likelihood, multilevel
 from condvae.evaluation.nats import THRESHOLD, Classifier, Fixed, Nats
 from condvae.evaluation.part import Part
 from condvae.evaluation.protocol import Protocol
@@ -78,8 +78,11 @@ def _levels(study: Study, images: Images, chosen: Tensor, protocol: Protocol, se
         some = chosen[positions]
         return log_likelihood(study.model, images(some), study.test_rows[some], samples, blocks=blocks, fast=fast)
 
-    fast = has_bf16(study.model.device.type)
-    return multilevel(estimate, len(chosen), protocol.importance_samples, seed, fast=fast)
+    return multilevel(estimate, len(chosen), protocol.importance_samples, seed, fast=_has_bf16(study))
+
+
+def _has_bf16(study: Study) -> bool:
+    return has_bf16(study.model.device.type)
 
 
 def _by_class(study: Study, chosen: Tensor, levels: tuple[Level, ...], how: str) -> ByClass:
@@ -214,12 +217,12 @@ def _over_labels(
     known, samples = chosen[study.label_frequencies[study.test_labels[chosen]] > 0], protocol.importance_samples
     order, log_prior = known[shuffled(len(known))], study.label_frequencies.log()
     least, most = (min(len(order), max(1, pairs // len(conditions.classes))) for pairs in PAIRS)
-    table, gain = torch.empty(0, len(conditions.classes)), None
+    table, gain, fast = torch.empty(0, len(conditions.classes)), None, _has_bf16(study) and len(known) > MANY
     while gain is None or (len(table) < most and gain.error > SMALL):
         start, stop = len(table), min(most, max(least, 2 * len(table)))
         some, labels = order[start:stop], study.test_labels[order[:stop]]
         x, rows = images(some), study.test_rows[some]
-        found = by_label(study.model, x, rows, labels[start:], log_prior, samples, seed, start)
+        found = by_label(study.model, x, rows, labels[start:], log_prior, samples, seed, start, fast=fast)
         table = torch.cat([table, found])
         joint = table + log_prior
         how = f"{rounds_in_words(samples)} {stop:,} test images drawn at random."
