@@ -65,7 +65,6 @@ def weights(*values: float) -> tuple[Mapping[str, Any], ...]:
 
 ALONE = {"training.shared_style": 0.0}
 MUON, ADAM = {"training.optimizer": "muon", **ALONE}, {"training.optimizer": "adam", **ALONE}
-BETA = {"training.beta": 0.8}
 COMPARISONS = (
     Comparison("fast", 2, 3, least_error, (
         MUON, ADAM, *({**MUON, name: value} for name, value in (
@@ -77,8 +76,8 @@ COMPARISONS = (
     Comparison("fast", 2, 3, shared_at_least_error, weights(0.0, 1e-4, 3e-4, 1e-3)),
     Comparison("plane", 3, 1, shared, weights(0.0, 0.3, 1.0, 3.0)),
     Comparison("plane-gaussian", 3, 1, shared, weights(0.0, 1.0, 3.0)),
-    Comparison("conv", 3, 1, shared, weights(0.0, 0.3, 1.0), at=BETA),
-    Comparison("attributes", 3, 1, shared, weights(0.0, 0.3, 1.0), at=BETA),
+    Comparison("conv", 3, 1, shared, weights(0.0, 0.3, 1.0)),
+    Comparison("attributes", 3, 1, shared, weights(0.0, 0.3, 1.0)),
     Comparison("attributes", 3, 1, nearest, tuple(
         {"training.shared_style": 0.3, "training.beta": beta} for beta in (1.0, 0.8, 0.6)
     )),
