@@ -9,8 +9,8 @@ reproduce: .venv/installed
 test: .venv/installed  # each process has one thread: more than there are cores would wait for each other
 	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses auto --dist worksteal
 
-test-slow: .venv/installed  # two files at a time, because many of these tests wait
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow --numprocesses 2 --dist loadfile --durations 20 --durations-min 10
+test-slow: .venv/installed
+	$(BIN)/pytest -m slow --durations 20 --durations-min 10
 
 docs: .venv/installed
 	$(BIN)/mkdocs build --strict

@@ -18,6 +18,7 @@ COMPARED = ("condvae", "torch", "numpy", "lightning", "zuko")
 # Ray reports its usage to its makers unless it is told not to, and changes the working directory of its workers.
 ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_CHDIR_TO_TRIAL_DIR": "0", "RAY_AIR_NEW_OUTPUT": "0",
                "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1", "TUNE_DISABLE_SIGINT_HANDLER": "1"}  # fmt: skip
+DEBUGGER = "PYTHONBREAKPOINT"  # Ray sets and keeps it. A kernel of Jupyter that inherits it runs no cell
 
 
 @contextmanager
@@ -31,6 +32,7 @@ def connected(address: str | None) -> Iterator[Callable[[], None]]:
         ClusterError: no cluster answers, or Ray cannot start.
     """
     os.environ.update(ENVIRONMENT)
+    debugger = os.environ.get(DEBUGGER)
     if address not in (None, AUTO):
         _require_answer(address)
     with ThreadPoolExecutor(1) as threads:
@@ -42,6 +44,8 @@ def connected(address: str | None) -> Iterator[Callable[[], None]]:
                 import ray
 
                 ray.shutdown()
+                os.environ.pop(DEBUGGER, None)
+                os.environ.update({DEBUGGER: debugger} if debugger else {})
 
 
 def _start(address: str | None) -> None:

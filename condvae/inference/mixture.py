@@ -83,7 +83,7 @@ def fit_mixture(
         warnings.simplefilter("ignore", ConvergenceWarning)  # codes that coincide, or 100 iterations
         fits = list(pool.map(fit, reversed(groups)))[::-1]
     width = max(len(weights) for weights, _, _ in fits)
-    tables = zip(*(_padded(fit, width) for fit in fits), strict=True)
+    tables = zip(*(_padded(one, width) for one in fits), strict=True)
     return MixturePrior(*(torch.from_numpy(np.stack(table)).float() for table in tables))
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from condvae.cluster import bulk as home
 from condvae.cluster.bulk import on_cluster
+from condvae.cluster.connection import DEBUGGER
 from condvae.errors import ClusterError, StorageError
 from condvae.images import png
 from condvae.inference.bulk import generate_files
@@ -153,6 +154,16 @@ def test_a_second_driver_is_refused(cluster: Any, tmp_path: Path, monkeypatch: p
         pass
     with on_cluster(cluster.address) as second, second.alone_at(record):
         pass
+
+
+@pytest.mark.parametrize("own", ["", "0"])
+def test_the_debugger_of_ray_does_not_stay(cluster: Any, own: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(DEBUGGER, own)
+    if not own:
+        monkeypatch.delenv(DEBUGGER)
+    with on_cluster(cluster.address):
+        assert "ray" in os.environ[DEBUGGER]
+    assert os.environ.get(DEBUGGER, "") == own
 
 
 def test_what_goes_wrong_in_a_worker_is_said_by_the_driver(cluster: Any, tmp_path: Path) -> None:

@@ -64,7 +64,9 @@ def test_the_page_is_in_the_cell(lab: str, browser: Any) -> None:
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(timeout=LOADS)
     page.locator(".jp-Notebook .jp-Cell").first.click()
     page.keyboard.press("Shift+Enter")
-    page.locator(".jp-OutputArea iframe").wait_for(timeout=LOADS)
+    output = page.locator(".jp-OutputArea-output").first
+    output.wait_for(timeout=LOADS)
+    assert output.locator("iframe").count() == 1, output.inner_text()
     cell = page.frame_locator(".jp-OutputArea iframe")
     cell.locator("[data-view=generate][data-ready=yes]").wait_for(timeout=LOADS)
     assert not cell.locator("#title").is_visible(), "the cell has no heading"
