@@ -27,7 +27,7 @@ TINY = {
     "augmentation": [
         *("--recipe", "paper", "--minutes", "0", "--largest", "60", "--imbalance", "10", "--seeds", "2", "--steps", "5")
     ],
-    "labels": ["--images", "600", "--seeds", "1", "--steps", "2"],
+    "labels": ["--images", "200", "--seeds", "1", "--steps", "2"],
     "lighthouse": ["--segments", "1"],
     "sweep": ["--segments", "1"],
     "machines": ["--segments", "1", "--recipes", "1", "--most", "5", "--timed", "5"],
