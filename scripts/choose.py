@@ -48,7 +48,6 @@ class Comparison(NamedTuple):
         seeds: how many.
         criterion: how the choice is made.
         trials: the changed settings, by dotted names. The recipe has those of one of them.
-        at: other settings of all trials, by dotted names, where they are not those of the recipe.
     """
 
     name: str
@@ -56,7 +55,6 @@ class Comparison(NamedTuple):
     seeds: int
     criterion: Callable[[list[Trial]], int]
     trials: tuple[Mapping[str, Any], ...]
-    at: Mapping[str, Any] = {}
 
 
 def weights(*values: float) -> tuple[Mapping[str, Any], ...]:
@@ -114,7 +112,7 @@ def main(argv: list[str]) -> None:
 def changed(comparison: Comparison, trial: Mapping[str, Any], seed: int) -> Config:
     """The settings of a recipe with those of a trial."""
     fixed = {"data.validation_split": HELD_OUT, "trainer.max_epochs": comparison.epochs}
-    return with_settings(settings_of(comparison.name, seed), {**fixed, **comparison.at, **trial})
+    return with_settings(settings_of(comparison.name, seed), {**fixed, **trial})
 
 
 def measure(comparison: Comparison, address: str | None) -> None:
@@ -183,8 +181,6 @@ def page() -> list[str]:
         seeds = f"{comparison.seeds} seed{'s' if comparison.seeds > 1 else ''}"
         lines += ["", f"## `{comparison.name}`: {comparison.criterion.__doc__}", ""]
         lines += [f"{comparison.epochs} epochs, {seeds}." + ("" if best is not None else " Not all are measured yet.")]
-        at = ", ".join(f"`{name.partition('.')[2]}: {value}`" for name, value in comparison.at.items())
-        lines += ["", f"All with {at}."] if at else []
         lines += ["", *table(["settings", *TITLES, "chosen"], rows)]
     return [*lines, ""]
 

@@ -45,7 +45,7 @@ def connected(address: str | None) -> Iterator[Callable[[], None]]:
 
                 ray.shutdown()
                 os.environ.pop(DEBUGGER, None)
-                os.environ.update({DEBUGGER: debugger} if debugger else {})
+                os.environ.update({} if debugger is None else {DEBUGGER: debugger})
 
 
 def _start(address: str | None) -> None:

@@ -19,7 +19,6 @@ from condvae.seeds import seeded, shuffled
 
 LEVEL_IMAGES = (200, 1000), (40, 100), (10, 20)  # least and most images of the levels above the lowest one
 PRECISION_IMAGES = 100, 1000  # the same, of the difference between float32 and bfloat16
-MANY = PRECISION_IMAGES[1]  # only more images than these are decoded in bfloat16
 SMALL = 0.25  # a level with at most this share of the error of the lowest one needs no more images
 Estimate = Callable[[Tensor, int, int, bool], Estimates]
 
@@ -56,10 +55,9 @@ def multilevel(estimate: Estimate, images: int, samples: int, *seeds: int, fast:
         images: how many images there are.
         samples: K.
         seeds: distinguish the samples from those of other calls.
-        fast: whether all levels but that difference are decoded in bfloat16, if there are more than MANY images.
+        fast: whether all levels but that difference are decoded in bfloat16.
     """
     order, steps = shuffled(images), units(samples)
-    fast = fast and images > MANY
 
     def lowest(positions: Tensor) -> tuple[Estimates, Tensor]:
         found = estimate(positions, steps[0], 1, fast)

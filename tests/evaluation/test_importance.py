@@ -164,6 +164,11 @@ def two_dimensions(request: pytest.FixtureRequest, mnist: Dataset, tmp_path_fact
     return trained(tmp_path_factory.mktemp("paper") / "run", few, model, TrainingConfig(beta=1, learning_rate=3e-3))
 
 
+def added(table: Tensor, labels: Tensor) -> Tensor:
+    """What the other labels add to log p(x|y) of the true one, if all have the same probability: (B,)."""
+    return table.logsumexp(1) - table.gather(1, labels[:, None])[:, 0]
+
+
 def test_it_agrees_with_quadrature(two_dimensions: Study) -> None:
     """Of a few images under their own labels, and what the other labels add to it."""
     study, chosen = two_dimensions, torch.arange(30, 46)
@@ -177,7 +182,7 @@ def test_it_agrees_with_quadrature(two_dimensions: Study) -> None:
     assert abs(found - own).mean() < 0.15
     assert (found < own + 4 / effective.sqrt()).all(), "it is a lower bound, but for the error of one estimate"
     table = by_label(study.model, x, rows, labels, torch.full((10,), -log(10)), MANY, 1)
-    ours, theirs = (one.logsumexp(1) - one.gather(1, labels[:, None])[:, 0] for one in (table, exact))
+    ours, theirs = (added(one, labels) for one in (table, exact))
     assert theirs.max() > 0.5, "other labels matter for some image"
     assert ours.mean().item() == pytest.approx(theirs.mean().item(), abs=0.2)
 
@@ -188,8 +193,8 @@ def test_bfloat16_does_not_change_what_other_labels_add(two_dimensions: Study) -
     given = study.model, x, rows, labels, torch.full((10,), -log(10)), MANY, 1
     exact, rounded = by_label(*given), by_label(*given, fast=True)
     assert has_bf16("cpu") != torch.equal(exact, rounded)
-    own, theirs = (one.logsumexp(1) - one.gather(1, labels[:, None])[:, 0] for one in (rounded, exact))
-    assert own.mean().item() == pytest.approx(theirs.mean().item(), abs=0.05)
+    ours, theirs = (added(one, labels) for one in (rounded, exact))
+    assert ours.mean().item() == pytest.approx(theirs.mean().item(), abs=0.05)
 
 
 def test_every_label_has_its_own_likelihood(linear: LinearGaussian) -> None:

@@ -38,8 +38,8 @@ def test_a_training_that_fails_ends_the_script(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_trials_are_measured_on_held_out_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trials = ({"model.latent": 2}, {"model.latent": 3})
-    comparison = choose.Comparison("paper", 1, 1, most_probable, trials, at={**SMALL})
+    trials = ({**SMALL, "model.latent": 2}, {**SMALL, "model.latent": 3})
+    comparison = choose.Comparison("paper", 1, 1, most_probable, trials)
     monkeypatch.setattr(choose, "RESULTS", tmp_path / "choices.json")
     monkeypatch.setattr(choose, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(choose, "COMPARISONS", (comparison,))

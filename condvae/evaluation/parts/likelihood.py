@@ -10,7 +10,7 @@ from torch.distributions import Independent, Normal
 from condvae.evaluation.by_label import by_label, rounds_in_words
 from condvae.evaluation.importance import Estimates, log_likelihood
 from condvae.evaluation.measurement import ByClass, Measurement, bootstrapped, measure
-from condvae.evaluation.multilevel import MANY, Level, described, minus_log_likelihood, multilevel
+from condvae.evaluation.multilevel import PRECISION_IMAGES, Level, described, minus_log_likelihood, multilevel
 from condvae.evaluation.nats import THRESHOLD, Classifier, Fixed, Nats
 from condvae.evaluation.part import Part
 from condvae.evaluation.protocol import Protocol
@@ -78,11 +78,12 @@ def _levels(study: Study, images: Images, chosen: Tensor, protocol: Protocol, se
         some = chosen[positions]
         return log_likelihood(study.model, images(some), study.test_rows[some], samples, blocks=blocks, fast=fast)
 
-    return multilevel(estimate, len(chosen), protocol.importance_samples, seed, fast=_has_bf16(study))
+    return multilevel(estimate, len(chosen), protocol.importance_samples, seed, fast=_is_fast(study, len(chosen)))
 
 
-def _has_bf16(study: Study) -> bool:
-    return has_bf16(study.model.device.type)
+def _is_fast(study: Study, images: int) -> bool:
+    """Whether so many images are decoded in bfloat16: more than the difference to float32 may be measured on."""
+    return has_bf16(study.model.device.type) and images > PRECISION_IMAGES[1]
 
 
 def _by_class(study: Study, chosen: Tensor, levels: tuple[Level, ...], how: str) -> ByClass:
@@ -217,7 +218,7 @@ def _over_labels(
     known, samples = chosen[study.label_frequencies[study.test_labels[chosen]] > 0], protocol.importance_samples
     order, log_prior = known[shuffled(len(known))], study.label_frequencies.log()
     least, most = (min(len(order), max(1, pairs // len(conditions.classes))) for pairs in PAIRS)
-    table, gain, fast = torch.empty(0, len(conditions.classes)), None, _has_bf16(study) and len(known) > MANY
+    table, gain, fast = torch.empty(0, len(conditions.classes)), None, _is_fast(study, len(known))
     while gain is None or (len(table) < most and gain.error > SMALL):
         start, stop = len(table), min(most, max(least, 2 * len(table)))
         some, labels = order[start:stop], study.test_labels[order[:stop]]
