@@ -79,7 +79,7 @@ def fit_mixture(
 
     # Products of such small matrices take three times as long with several threads, so that each thread has a class of
     # its own. The largest set of codes, which is the last one, is begun first.
-    with warnings.catch_warnings(), threadpool_limits(1), ThreadPoolExecutor(torch.get_num_threads()) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(torch.get_num_threads()) as pool, threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)  # codes that coincide, or 100 iterations
         fits = list(pool.map(fit, reversed(groups)))[::-1]
     width = max(len(weights) for weights, _, _ in fits)

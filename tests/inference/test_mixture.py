@@ -1,5 +1,6 @@
 """The ex-post density: what it is fitted to, where it is kept, and when it is refused."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +145,21 @@ def test_kept_in_the_run(
     copy.mixture.write_bytes(b"damaged")
     with pytest.raises(RunError, match="cannot be read"):
         load_mixture(copy.path)
+
+
+def test_classes_are_fitted_by_as_many_threads_as_pytorch_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limiting the threads of matrix products limits those of PyTorch, too, which must be asked before."""
+    asked = []
+
+    def pool(workers: int) -> ThreadPoolExecutor:
+        asked.append(workers)
+        return ThreadPoolExecutor(workers)
+
+    monkeypatch.setattr("condvae.inference.mixture.ThreadPoolExecutor", pool)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        fit_mixture(torch.randn(40, 2), torch.arange(40) % 2, 2)
+    finally:
+        torch.set_num_threads(threads)
+    assert asked == [2]
